@@ -1,0 +1,232 @@
+package sluice
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Cursor reads a [Source]: it has a position, replays what is retained from there, then waits for more. All stores
+// give out this one type, so a loop reads the same whatever it runs over. Every way of reading moves the same
+// position; they can be mixed at will, one after the other or inside a loop's body.
+//
+// A gap (*[LagError], *[CorruptError]) is never final: the cursor moves to its end, and reading goes on there. Any
+// other error is; only a Seek can help. Received and missed values together are exactly those that the cursor passed:
+// received + [Cursor.Missed] = [Cursor.Offset] - start, at every moment.
+//
+// A cursor is for one goroutine at a time; only Close may be called from any, at any time. Cursors never disturb each
+// other.
+type Cursor[T any] struct {
+	r Reader[T]
+
+	// The window: batch[i:] was lent by r and not handed out yet; base is the offset of batch[0]. The cursor's
+	// position is base+i, always. i moves before a value is handed out, so that a panic in a loop's body leaves the
+	// cursor behind the value that the body saw.
+	batch []T
+	i     int
+	base  Offset
+
+	// kept is read before r is asked again: what Chan's stop found in the channel, and what stood behind it.
+	kept []segment[T]
+
+	missed   int64
+	skipGaps bool
+
+	// state joins Close, which may come from anywhere, with the goroutine that reads. The rule of Reader is that no
+	// batch is touched after Close, so whoever reads is counted in (enter, leave), and r is closed by Close itself if
+	// nobody is inside or the one inside sleeps in r.Wait, where it holds no batch; else by the last one to leave.
+	// The two sides change the same word with read-modify-writes, so one of them always sees the other.
+	state     atomic.Uint32 // isClosed | isWaiting | n*inside
+	closeOnce sync.Once     // r.Close
+	closeErr  error         // guarded by closeOnce
+	cleanup   runtime.Cleanup
+	interrupt atomic.Pointer[context.CancelCauseFunc] // wakes the goroutine of Chan, which waits elsewhere
+}
+
+const (
+	isClosed uint32 = 1 << iota
+	isWaiting
+	inside
+)
+
+// A segment is a piece of a source: values from offset on, or a gap.
+type segment[T any] struct {
+	offset Offset
+	values []T
+	gap    error
+}
+
+// NewCursor returns a cursor over r, which it owns from then on. Implementations of [Source.Cursor] call it.
+// It costs two allocations. If the cursor becomes unreachable r is closed, so r must not refer to it.
+func NewCursor[T any](r Reader[T]) *Cursor[T] {
+	c := &Cursor[T]{r: r, base: r.Offset()}
+	c.cleanup = runtime.AddCleanup(c, func(r Reader[T]) { r.Close() }, r)
+	return c
+}
+
+// Next returns the value at the cursor and moves past it, waiting if there is none yet.
+// If ctx is done it returns context.Cause(ctx) and the cursor does not move.
+// At the end it returns [ErrClosed] itself, not an error that wraps it.
+// After a gap the cursor stays usable and goes on behind it.
+func (c *Cursor[T]) Next(ctx context.Context) (v T, err error) {
+	c.enter()
+	defer c.leave()
+	if err := c.await(ctx); err != nil {
+		return v, err
+	}
+	v = c.batch[c.i]
+	c.i++
+	return v, nil
+}
+
+// TryNext is [Cursor.Next] that never waits: ok reports whether there was a value.
+// With neither a value nor an error there is nothing now.
+func (c *Cursor[T]) TryNext() (v T, ok bool, err error) {
+	c.enter()
+	defer c.leave()
+	if ok, err := c.fetch(); !ok {
+		return v, false, err
+	}
+	v = c.batch[c.i]
+	c.i++
+	return v, true, nil
+}
+
+// SkipGaps makes the cursor step over gaps: they are no longer errors, only counted in [Cursor.Missed].
+// It returns c, and can't be undone.
+func (c *Cursor[T]) SkipGaps() *Cursor[T] {
+	c.skipGaps = true
+	return c
+}
+
+// Offset returns the offset of the next value. Store it, and resume later with [At].
+func (c *Cursor[T]) Offset() Offset { return c.base + Offset(c.i) }
+
+// Seek moves the cursor to p. On an error it stays where it was. Missed is not changed: what lies between was not
+// missed but skipped, or will be read again.
+func (c *Cursor[T]) Seek(p Position) error {
+	c.enter()
+	defer c.leave()
+	if c.closed() {
+		return ErrClosed
+	}
+	if err := c.r.Seek(p); err != nil {
+		return err
+	}
+	c.batch, c.i, c.base, c.kept = nil, 0, c.r.Offset(), nil
+	return nil
+}
+
+// Lag returns how many values were appended that this cursor has not read yet, gaps that it has not come to included.
+func (c *Cursor[T]) Lag() int64 {
+	_, next := c.r.Bounds()
+	return int64(max(0, next-c.Offset()))
+}
+
+// Missed returns how many values this cursor never got because they were gone or damaged when it came to them.
+func (c *Cursor[T]) Missed() int64 { return c.missed }
+
+// Close ends the cursor: a read that waits is woken, a loop stops, and later reads return [ErrClosed]. It may be
+// called from any goroutine, does not wait for one that reads, and is idempotent. While a loop's body runs, what the
+// cursor holds in its store is released when the body returns.
+//
+// A cursor that becomes unreachable is closed by the garbage collector in its own time; until then it may hold back a
+// writer. So defer Close all the same.
+func (c *Cursor[T]) Close() error {
+	before := c.state.Or(isClosed)
+	if before&isClosed != 0 {
+		return nil
+	}
+	if cancel := c.interrupt.Load(); cancel != nil {
+		(*cancel)(ErrClosed)
+	}
+	if before < inside || before&isWaiting != 0 {
+		return c.closeReader()
+	}
+	return nil
+}
+
+func (c *Cursor[T]) closed() bool { return c.state.Load()&isClosed != 0 }
+
+func (c *Cursor[T]) enter() { c.state.Add(inside) }
+
+func (c *Cursor[T]) leave() {
+	if c.state.Add(^(inside - 1)) == isClosed {
+		c.closeReader()
+	}
+}
+
+func (c *Cursor[T]) closeReader() error {
+	c.closeOnce.Do(func() {
+		c.cleanup.Stop()
+		c.closeErr = c.r.Close()
+	})
+	return c.closeErr
+}
+
+// await returns nil once the window holds a value: c.batch[c.i]. The caller has entered.
+func (c *Cursor[T]) await(ctx context.Context) error {
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if ok, err := c.fetch(); ok || err != nil {
+			return err
+		}
+		if err := c.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// fetch reports whether the window holds a value, after asking the reader for a batch if it was empty.
+func (c *Cursor[T]) fetch() (bool, error) {
+	if c.closed() {
+		return false, ErrClosed
+	}
+	for c.i >= len(c.batch) {
+		switch err := c.refill(); {
+		case err != nil && !(c.skipGaps && isGap(err)):
+			return false, err
+		case err == nil && len(c.batch) == 0:
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// refill replaces the window, which is used up, by the next batch, and moves and counts over a gap.
+func (c *Cursor[T]) refill() (err error) {
+	off := c.Offset()
+	c.batch, c.i, c.base = nil, 0, off // even if Poll panics
+	if len(c.kept) > 0 {
+		s := c.kept[0]
+		if c.kept = c.kept[1:]; len(c.kept) == 0 {
+			c.kept = nil
+		}
+		c.batch, err = s.values, s.gap
+	} else {
+		c.batch, err = c.r.Poll()
+	}
+	if from, to, ok := gapOf(err); ok {
+		c.missed += int64(to - from)
+		c.base = to
+	}
+	return err
+}
+
+// wait sleeps in the reader. While it does Close may close the reader: the window is empty.
+func (c *Cursor[T]) wait(ctx context.Context) error {
+	if c.state.Or(isWaiting)&isClosed != 0 {
+		return ErrClosed
+	}
+	err := c.r.Wait(ctx)
+	switch before := c.state.And(^isWaiting); {
+	case before&isClosed != 0:
+		return ErrClosed
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return err
+}

@@ -1,0 +1,39 @@
+// Package sluice is typed event fan-out: append a value once, and any number of readers follow it, each at its own pace,
+// from any point, over memory or disk, with one for … range.
+//
+// This package is the contract: [Source], [Sink] and the one [Cursor] that everybody reads with. The stores are in
+// packages of their own, and differ in one thing only, what happens to old values:
+//
+//   - [github.com/sluice-go/sluice/replay] keeps everything in memory, or a retention limit.
+//
+// # Usage
+//
+// Append to a store; open a cursor wherever somebody wants to read:
+//
+//	log := replay.New[Event](replay.Options{})
+//	log.Append(ctx, Event{…})
+//
+//	cur := log.Cursor(sluice.Oldest()) // or Newest, Last(50), At(offset)
+//	defer cur.Close()
+//	for ev, err := range cur.All(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		…
+//	}
+//
+// # Concurrency
+//
+// Sources and sinks are safe for concurrent use. A cursor is for one goroutine at a time, save its Close; open as many as
+// there are readers. A reader that waits costs a writer one atomic load.
+//
+// # Loss
+//
+// A cursor gets every value in offset order, each exactly once. Whatever it could not get is told as a gap, with the
+// exact range, in its place in the order. Received and missed values together are all that were appended.
+//
+// # Errors
+//
+// [ErrClosed] is the end. [LagError] and [CorruptError] are gaps, and never final. [RangeError] is a position that does not
+// exist. Everything else is the writer's own error, or context.Cause of the reader's context.
+package sluice

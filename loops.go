@@ -1,0 +1,154 @@
+package sluice
+
+import (
+	"context"
+	"iter"
+)
+
+// stride is how many values a loop hands out before it looks again at ctx and at Close: often enough for slow bodies,
+// too seldom to be felt by fast ones.
+const stride = 16
+
+// All is the main loop: every value and every gap, in order, waiting for more at the end.
+//
+//	for v, err := range cur.All(ctx) {
+//		if err != nil {
+//			return err // or: continue, to accept a gap
+//		}
+//		…
+//	}
+//
+// After a gap the loop goes on if the body does. Any other error, context.Cause(ctx) included, is yielded once, last.
+// When the source is closed and everything was read, or the cursor is closed, the loop just stops. It looks at ctx and
+// Close at least every 16 values. However it ends (break and panic too), the cursor stands after the last value that
+// the body saw, and another loop goes on there.
+//
+// A value costs about 2 ns, and no allocation; see BenchmarkAll.
+func (c *Cursor[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		c.enter()
+		defer c.leave()
+		for {
+			if err := c.await(ctx); err != nil {
+				var zero T
+				if err == ErrClosed || !yield(zero, err) || !isGap(err) {
+					return
+				}
+			}
+			for n := 0; n < stride && c.i < len(c.batch); n++ {
+				v := c.batch[c.i]
+				c.i++
+				if !yield(v, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Entries is [Cursor.All] with offsets. An error comes with the zero Entry.
+func (c *Cursor[T]) Entries(ctx context.Context) iter.Seq2[Entry[T], error] {
+	return func(yield func(Entry[T], error) bool) {
+		c.enter()
+		defer c.leave()
+		for {
+			if err := c.await(ctx); err != nil {
+				if err == ErrClosed || !yield(Entry[T]{}, err) || !isGap(err) {
+					return
+				}
+			}
+			for n := 0; n < stride && c.i < len(c.batch); n++ {
+				e := Entry[T]{c.Offset(), c.batch[c.i]}
+				c.i++
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Batches is [Cursor.All] by whole batches, as the store has them: the fastest loop. A batch holds values at
+// consecutive offsets that end before [Cursor.Offset]. It is lent: read-only, and valid until the body returns or reads
+// from the cursor. A break leaves the cursor behind the batch that the body saw.
+func (c *Cursor[T]) Batches(ctx context.Context) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		c.enter()
+		defer c.leave()
+		for {
+			if err := c.await(ctx); err != nil {
+				if err == ErrClosed || !yield(nil, err) || !isGap(err) {
+					return
+				}
+				continue
+			}
+			batch := c.batch[c.i:]
+			c.i = len(c.batch)
+			if !yield(batch, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Values is [Cursor.All] for functions that take an iter.Seq, such as slices.Collect. The sequence ends at the first
+// error, a gap included; err then says why, and is nil if the source ended or the loop was left. Ranging again goes on
+// behind a gap.
+func (c *Cursor[T]) Values(ctx context.Context) (values iter.Seq[T], err func() error) {
+	var why error
+	values = func(yield func(T) bool) {
+		c.enter()
+		defer c.leave()
+		for {
+			if why = c.await(ctx); why != nil {
+				why = endOf(why)
+				return
+			}
+			for n := 0; n < stride && c.i < len(c.batch); n++ {
+				v := c.batch[c.i]
+				c.i++
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
+	return values, func() error { return why }
+}
+
+// Backlog is [Cursor.Values] without the waiting: what is retained when the loop starts, up to the offset that the next
+// value would have got then. It does not ask what comes behind that; [Cursor.TryNext] does.
+func (c *Cursor[T]) Backlog(ctx context.Context) (values iter.Seq[T], err func() error) {
+	var why error
+	values = func(yield func(T) bool) {
+		c.enter()
+		defer c.leave()
+		_, end := c.r.Bounds()
+		for first := true; first || c.Offset() < end; first = false {
+			if ctx.Err() != nil {
+				why = context.Cause(ctx)
+				return
+			}
+			ok, err := c.fetch()
+			if why = endOf(err); !ok {
+				return
+			}
+			for n := 0; n < stride && c.i < len(c.batch) && c.Offset() < end; n++ {
+				v := c.batch[c.i]
+				c.i++
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
+	return values, func() error { return why }
+}
+
+// endOf turns the error that ended a sequence into the one that its reader is told: a plain end is none.
+func endOf(err error) error {
+	if err == ErrClosed {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package replay
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/sluice-go/sluice"
+)
+
+// Options says what a log keeps. The zero Options keeps everything. Limits can be combined: a value goes when it is
+// beyond any of them. The newest value is always kept, save from MaxAge and [Replay.Trim].
+type Options struct {
+	// MaxValues is how many values are kept. 0: no limit. Negative: New panics.
+	MaxValues int64
+
+	// MaxBytes is how many bytes of values are kept, as SizeOf measures them. 0: no limit. Negative: New panics.
+	MaxBytes int64
+
+	// MaxAge is how long a value is kept after it was appended. It is dropped then, by a timer, whether or not anything
+	// else happens, never earlier, and later by at most MaxAge/64. 0: no limit. Negative: New panics.
+	MaxAge time.Duration
+
+	// SizeOf is a func(T) int64 that returns the size of a value in bytes, for MaxBytes. Strings and []byte may leave
+	// it nil: then their length counts. It is called when a value is appended and again when it is dropped, then
+	// with a lock held: it must return the same both times and not use the log. New panics if it is another type.
+	SizeOf any
+}
+
+// retention is what a log drops and when, and the books it keeps for that. Everything but the constants is guarded by
+// Replay.mu.
+type retention[T any] struct {
+	limited   bool // there is any limit; constant, as are the next four
+	maxValues int64
+	maxBytes  int64
+	maxAge    time.Duration
+	size      func(T) int64 // nil without maxBytes
+
+	bytes int64 // of all retained values
+
+	ages ages // for maxAge
+}
+
+func newRetention[T any](o Options) retention[T] {
+	switch {
+	case o.MaxValues < 0:
+		panic(fmt.Sprintf("replay: MaxValues must be at least 0, got %d", o.MaxValues))
+	case o.MaxBytes < 0:
+		panic(fmt.Sprintf("replay: MaxBytes must be at least 0, got %d", o.MaxBytes))
+	case o.MaxAge < 0:
+		panic(fmt.Sprintf("replay: MaxAge must be at least 0, got %v", o.MaxAge))
+	}
+	k := retention[T]{
+		limited:   o.MaxValues > 0 || o.MaxBytes > 0 || o.MaxAge > 0,
+		maxValues: o.MaxValues,
+		maxBytes:  o.MaxBytes,
+		maxAge:    o.MaxAge,
+		ages:      ages{start: time.Now()},
+	}
+	if size := sizeFunc[T](o); o.MaxBytes > 0 {
+		k.size = size
+	}
+	return k
+}
+
+// sizeFunc returns what measures a T, and panics if that is missing or of the wrong type.
+func sizeFunc[T any](o Options) func(T) int64 {
+	if size, ok := o.SizeOf.(func(T) int64); ok && size != nil {
+		return size
+	}
+	if o.SizeOf != nil {
+		panic(fmt.Sprintf("replay: SizeOf must be a %v, got %T", reflect.TypeFor[func(T) int64](), o.SizeOf))
+	}
+	var length any
+	switch any(*new(T)).(type) {
+	case string:
+		length = func(s string) int64 { return int64(len(s)) }
+	case []byte:
+		length = func(b []byte) int64 { return int64(len(b)) }
+	default:
+		if o.MaxBytes > 0 {
+			panic(fmt.Sprintf("replay: MaxBytes needs SizeOf, a %v", reflect.TypeFor[func(T) int64]()))
+		}
+		return nil
+	}
+	return length.(func(T) int64)
+}
+
+// sizeOf measures a value to be appended. Writers call it before they take the lock.
+func (k *retention[T]) sizeOf(v T) int64 {
+	if k.size == nil {
+		return 0
+	}
+	size := k.size(v)
+	if size < 0 {
+		panic(fmt.Sprintf("replay: SizeOf must return at least 0, got %d for %v", size, v))
+	}
+	return size
+}
+
+// retainLocked books the values up to end, which were just appended and have that size, and drops what is too old or
+// too much.
+func (r *Replay[T]) retainLocked(end sluice.Offset, size int64) {
+	k := &r.keep
+	first := sluice.Offset(r.first.Load())
+	keep := first
+	if k.maxValues > 0 {
+		keep = max(keep, end-sluice.Offset(k.maxValues))
+	}
+	if k.maxAge > 0 {
+		keep = max(keep, r.ageLocked(end))
+	}
+	k.bytes += size
+	if k.maxBytes > 0 || keep > first {
+		r.dropLocked(keep, end-1)
+	}
+}
+
+// Trim drops all values below before, now. A negative before, or one that is not retained any more, does nothing; one
+// beyond the end drops everything, and says nothing of values that are still to come.
+func (r *Replay[T]) Trim(before sluice.Offset) {
+	r.mu.Lock()
+	r.dropLocked(before, 0)
+	r.mu.Unlock()
+}
+
+// dropLocked drops the values below keep and, while those that remain are more than maxBytes, the oldest below last.
+func (r *Replay[T]) dropLocked(keep, last sluice.Offset) {
+	k := &r.keep
+	keep = min(keep, r.tail.Load().end())
+	first := sluice.Offset(r.first.Load())
+	if k.maxBytes > 0 {
+		c := r.head.Load()
+		for ; first < keep || k.bytes > k.maxBytes && first < last; first++ {
+			for first >= c.end() {
+				c = c.next.Load()
+			}
+			k.bytes -= k.size(c.slots[first-c.base])
+		}
+	}
+	if keep = max(first, keep); keep > sluice.Offset(r.first.Load()) {
+		r.first.Store(int64(keep))
+		r.cutLocked(keep)
+	}
+}
+
+// cutLocked lets go of the chunks that end at first or before. If none is left with a value in it an empty one takes the
+// tail's place, so that the values are freed; readers that wait in the old one are woken to let go of it too.
+func (r *Replay[T]) cutLocked(first sluice.Offset) {
+	if t := r.tail.Load(); t.end() == first && t.base < first {
+		r.linkLocked(t, size0)
+		defer r.wake()
+	}
+	for c := r.head.Load(); c.end() <= first; {
+		next := c.next.Load()
+		if next == nil {
+			return
+		}
+		r.head.Store(next)
+		if c == r.lastSkip {
+			r.lastSkip = nil
+		}
+		c.next.Store(r.cut)
+		c.skip.Store(r.cut)
+		c = next
+	}
+}
