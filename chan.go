@@ -58,7 +58,7 @@ type feed[T any] struct {
 	end  error     // why run returned; read after the goroutine's end
 }
 
-// A feedGap stands before the value that was sent as number before.
+// A feedGap stands before the value that was sent as number before, or was to be: takeBack sees to that one.
 type feedGap struct {
 	before   int64
 	from, to Offset
@@ -149,7 +149,7 @@ func (f *feed[T]) segments(left []T) (kept []segment[T]) {
 	off := f.next - Offset(len(left))
 	var between []feedGap
 	for _, g := range f.gaps {
-		if g.before > first {
+		if first < g.before && g.before < f.sent {
 			between = append(between, g)
 			off -= g.to - g.from
 		}
