@@ -120,9 +120,9 @@ func TestMaxAge(t *testing.T) {
 		appendN(t, r, 3)
 		time.Sleep(30 * time.Second)
 		appendN(t, r, 2)
-		time.Sleep(30*time.Second - 1)
+		time.Sleep(30*time.Second - 1*time.Nanosecond)
 		wantBounds(t, r, 0, 5)
-		time.Sleep(1)
+		time.Sleep(1 * time.Nanosecond)
 		synctest.Wait() // the timer, with nothing else going on
 		wantBounds(t, r, 3, 5)
 		time.Sleep(30 * time.Second)

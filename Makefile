@@ -1,0 +1,21 @@
+# The few commands that a developer types. `make ci` is what every change must pass.
+
+.PHONY: test race ci soak bench
+
+test:
+	go test ./...
+
+race:
+	go test -race -shuffle=on ./...
+
+ci:
+	.ci/run
+
+# Longer than CI has time for: every conformance rule of every store 200 times under the race detector.
+soak:
+	go test -race -shuffle=on -count=200 -run Conformance -timeout 60m .
+	go test -race -shuffle=on -count=20 -timeout 60m ./...
+
+# Ratios against the named peers, in one run.
+bench:
+	cd bench && go run ./cmd/ratios
