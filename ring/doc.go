@@ -1,0 +1,39 @@
+// Package ring is the bounded broadcast ring: fixed memory, many writers, many readers, and each reader gets every value or
+// is told exactly which ones it missed.
+//
+// # Usage
+//
+//	r := ring.New[Event](1024, ring.Options{})                    // laps a slow reader, never waits
+//	r := ring.New[Event](1024, ring.Options{Policy: ring.Gated})  // waits for the slowest reader, loses nothing
+//
+//	cur := r.Cursor(sluice.Newest())
+//	defer cur.Close()
+//	for ev, err := range cur.All(ctx) {
+//		var lag *sluice.LagError
+//		if errors.As(err, &lag) {
+//			log.Printf("missed %d", lag.Missed())
+//			continue
+//		}
+//		…
+//	}
+//
+// # Concurrency
+//
+// Any number of goroutines may append, read (each with its own cursor) and close at once. Writers take turns on one word,
+// which is also the published end. Readers take no lock. A reader that waits is parked and costs an append one atomic load.
+//
+// # Loss
+//
+// Overwrite never waits for a reader, whatever that does. One that falls more than the capacity behind gets a
+// *[sluice.LagError] with the exact range, and goes on at the oldest retained value. It never sees a torn value: old slots
+// are used again only when no reader is in their chunk; else a new chunk takes their place, and the old one is left to the
+// reader and the garbage collector. So a stalled reader holds one chunk of at most 128 values.
+//
+// Gated loses nothing: Append waits until the slowest open cursor has room. A cursor counts from the moment it is opened, so
+// close it when it is no longer read; [Ring.Stats] tells who holds a writer back. Without a cursor nobody waits, and old values are
+// overwritten.
+//
+// # Errors
+//
+// Append fails with [sluice.ErrClosed] on a closed ring and, Gated, with context.Cause of its context while it waits.
+package ring

@@ -1,0 +1,23 @@
+package ring
+
+import "github.com/sluice-go/sluice"
+
+// NewAt returns an empty ring whose first value gets offset off, a multiple of 128.
+func NewAt[T any](capacity int, o Options, off sluice.Offset) *Ring[T] {
+	return newAt[T](capacity, o, int64(off))
+}
+
+// Pins returns how many readers are inside the chunks of a ring that overwrites.
+func Pins[T any](r *Ring[T]) (pins int) {
+	for i := range r.chunks.dir {
+		if c := r.chunks.dir[i].Load(); c != nil {
+			pins += int(c.pins.Load())
+		}
+	}
+	return pins
+}
+
+// FalseSharing is a gate for the benchmark of the same name.
+type Gate = gate
+
+func (g *Gate) Store(n int64) { g.position.Store(n) }

@@ -1,0 +1,299 @@
+package ring
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/notify"
+)
+
+// gates is what the writers of a gated ring wait for.
+//
+// # Room
+//
+// A writer that finds the ring full looks at every gate for the slowest position. If that is still full it sleeps, and is
+// woken once, by the last of the readers that stand in its way: it parks on room, sets armed, and gives each gate at the
+// slowest position a debt, the next position; behind counts them. A reader that stores a position at or past its debt
+// clears it, and the one that brings behind to 0 wakes the writers, who look again. So they hear of the least room there
+// can be, and a reader that frees some slots and then stalls never keeps a writer from using them.
+//
+//   - Writer: debt, then look at the position again. Reader: position, then look at the debt. So one of them sees the
+//     other, and the compare-and-swap of the debt lets exactly one of them count it.
+//   - behind starts at 1 for the writer itself, so that it can't reach 0 before all debts are handed out.
+//   - A writer looks for room once more when it is armed: a reader that moved before that owes nothing.
+//   - A writer parks before it looks at armed, and whoever clears armed wakes after that: so one that finds it set is
+//     woken too, and arms again if it needs more room.
+type gates struct {
+	open []*gate // guarded by the tail's lock
+	room notify.List
+
+	armed  atomic.Bool // set under the tail's lock, cleared by the one that brings behind to 0
+	behind atomic.Int64
+
+	// Guarded by the tail's lock.
+	blocked int       // writers that sleep
+	since   time.Time // when the first of them went to sleep
+	spare   []*sleeper
+}
+
+// A sleeper is what a writer needs to sleep; kept for the next one, so that blocking allocates nothing.
+type sleeper struct {
+	waiter  notify.Waiter
+	parking notify.Parking
+}
+
+// A gate is how far one cursor lets the writers go. It fills its cache line, so that readers don't slow each other.
+type gate struct {
+	// position is the offset up to which the reader is done. It is stored by the reader, or, when it moves for another
+	// reason, under the tail's lock. Only a Seek makes it fall, under the lock.
+	position atomic.Int64
+	debt     atomic.Int64 // the position that a writer waits for; 0: none
+	_        [48]byte
+
+	index  int        // in gates.open; guarded by the tail's lock
+	opener [8]uintptr // the call stack of Cursor
+}
+
+// pass tells the writers that the reader of g is done with everything below position.
+func (g *gates) pass(of *gate, position int64) {
+	of.position.Store(position)
+	if debt := of.debt.Load(); debt != 0 && position >= debt && of.debt.CompareAndSwap(debt, 0) {
+		g.settle()
+	}
+}
+
+// settle counts one debt less, and wakes the writers if it was the last.
+func (g *gates) settle() {
+	if g.behind.Add(-1) == 0 {
+		g.armed.Store(false)
+		g.room.Wake()
+	}
+}
+
+// slowest returns the least position of all gates, or the greatest number if there is none.
+func (g *gates) slowest() int64 {
+	least := int64(math.MaxInt64)
+	for _, of := range g.open {
+		least = min(least, of.position.Load())
+	}
+	return least
+}
+
+// arm sees to it that the writers are woken when the slowest gates have moved. The caller holds the tail's lock and has
+// parked on room.
+func (g *gates) arm() {
+	if g.armed.Load() {
+		return
+	}
+	g.armed.Store(true)
+	g.behind.Store(1)
+	if slowest := g.slowest(); slowest < math.MaxInt64 {
+		for _, of := range g.open {
+			if of.position.Load() <= slowest {
+				g.lend(of, slowest+1)
+			}
+		}
+	}
+	g.settle()
+}
+
+// lend gives a gate a debt, unless it has moved meanwhile.
+func (g *gates) lend(of *gate, need int64) {
+	g.behind.Add(1)
+	of.debt.Store(need)
+	if of.position.Load() >= need && of.debt.CompareAndSwap(need, 0) {
+		g.behind.Add(-1)
+	}
+}
+
+// makeRoom returns once count values fit at the end, with the tail locked: the end, which may have moved from n. On an
+// error the tail is unlocked. The caller has locked the tail.
+func (r *Ring[T]) makeRoom(ctx context.Context, n int64, count int) (int64, error) {
+	for {
+		switch {
+		case r.ended.Load():
+			r.tail.unlock(n)
+			return 0, sluice.ErrClosed
+		case r.policy == Overwrite:
+			r.turn(n)
+			return n, nil
+		case r.hasRoom(n, count):
+			return n, nil
+		}
+		var err error
+		if n, err = r.sleep(ctx, n, count); err != nil {
+			r.tail.unlock(n)
+			return 0, err
+		}
+	}
+}
+
+// sleep unlocks the tail at n, sleeps until there may be room for count values, and returns the end with the tail locked
+// again.
+func (r *Ring[T]) sleep(ctx context.Context, n int64, count int) (_ int64, err error) {
+	g := r.gates
+	s := g.wakeable()
+	g.room.Park(&s.parking, &s.waiter)
+	g.arm()
+	if !r.hasRoom(n, count) { // after arm: a reader that moved before owes nothing, and will not wake us
+		if g.blocked++; g.blocked == 1 {
+			g.since = time.Now()
+		}
+		r.tail.unlock(n)
+		err = s.waiter.Sleep(ctx)
+		n = r.tail.lock()
+		g.blocked--
+	}
+	g.room.Leave(&s.parking)
+	s.waiter.Clear()
+	g.spare = append(g.spare, s)
+	return n, err
+}
+
+func (g *gates) wakeable() (s *sleeper) {
+	if last := len(g.spare) - 1; last >= 0 {
+		s, g.spare = g.spare[last], g.spare[:last]
+		return s
+	}
+	return new(sleeper)
+}
+
+// hasRoom reports whether count values fit at n, after a look at the readers if they did not when we last looked.
+func (r *Ring[T]) hasRoom(n int64, count int) bool {
+	if n+int64(count) <= r.limit {
+		return true
+	}
+	r.limit = math.MaxInt64
+	if slowest := r.gates.slowest(); slowest < math.MaxInt64 {
+		r.limit = slowest + r.size
+	}
+	return n+int64(count) <= r.limit
+}
+
+// makeRoomFor is makeRoom for any count. Overwrite needs none.
+func (r *Ring[T]) makeRoomFor(ctx context.Context, n int64, count int) (int64, error) {
+	switch {
+	case r.ended.Load():
+		r.tail.unlock(n)
+		return 0, sluice.ErrClosed
+	case r.policy == Overwrite || n+int64(count) <= r.limit:
+		return n, nil
+	case int64(count) > r.size:
+		r.tail.unlock(n)
+		return 0, fmt.Errorf("ring: %d values can't be appended at once to a gated ring that holds %d", count, r.size)
+	}
+	return r.makeRoom(ctx, n, count)
+}
+
+// A gatedReader is a cursor's place in a gated ring.
+type gatedReader[T any] struct {
+	waiting[T]
+	gate gate
+	gap  error // of a Seek below what is retained, for the next Poll
+}
+
+func newGatedReader[T any](r *Ring[T], p sluice.Position) *gatedReader[T] {
+	g := &gatedReader[T]{waiting: waiting[T]{ring: r}}
+	runtime.Callers(3, g.gate.opener[:])
+	n := r.tail.lock()
+	g.gate.index = len(r.gates.open)
+	r.gates.open = append(r.gates.open, &g.gate)
+	g.gate.position.Store(n)
+	r.lower(n)
+	err := g.seekLocked(p, n)
+	if err != nil {
+		r.gates.pass(&g.gate, math.MaxInt64) // it holds nobody back
+	}
+	r.tail.unlock(n)
+	g.open(err)
+	return g
+}
+
+// lower makes the writers look at the gates again before they pass what a gate at that position allows.
+func (r *Ring[T]) lower(position int64) { r.limit = min(r.limit, position+r.size) }
+
+func (g *gatedReader[T]) Seek(p sluice.Position) error {
+	if g.closed.Load() {
+		return sluice.ErrClosed
+	}
+	n := g.ring.tail.lock()
+	defer g.ring.tail.unlock(n)
+	return g.seekLocked(p, n)
+}
+
+// seekLocked moves the gate, at the end n, which no writer can move meanwhile.
+func (g *gatedReader[T]) seekLocked(p sluice.Position, n int64) error {
+	first := sluice.Offset(g.ring.firstAt(n))
+	off, err := p.Resolve(first, sluice.Offset(n))
+	if err != nil {
+		return err
+	}
+	g.bad, g.gap = nil, nil
+	if off < first {
+		g.gap = &sluice.LagError{From: off, To: first}
+	}
+	g.off = int64(off)
+	from := int64(max(off, first))
+	g.ring.lower(from)
+	g.ring.gates.pass(&g.gate, from)
+	return nil
+}
+
+func (g *gatedReader[T]) Poll() ([]T, error) {
+	if err := g.failed(); err != nil {
+		return nil, err
+	}
+	if g.gap != nil {
+		return nil, g.passGap()
+	}
+	r := g.ring
+	if g.off != g.gate.position.Load() {
+		r.gates.pass(&g.gate, g.off) // the last batch was consumed
+	}
+	ended := r.ended.Load()
+	count := r.tail.next() - g.off
+	if count == 0 {
+		return nil, endIf(ended)
+	}
+	i := g.off & (r.size - 1)
+	count = min(count, r.size-i, max(1, r.size/4)) // a quarter at most, so that writers hear of progress in time
+	g.off += count
+	return r.slots[i : i+count : i+count], nil
+}
+
+func (g *gatedReader[T]) passGap() (gap error) {
+	gap, g.gap = g.gap, nil
+	g.off = g.gate.position.Load()
+	return gap
+}
+
+func (g *gatedReader[T]) ready() bool { return g.gap != nil || g.waiting.ready() }
+
+func (g *gatedReader[T]) Wait(ctx context.Context) error {
+	if g.gap != nil {
+		return nil
+	}
+	return g.waiting.Wait(ctx)
+}
+
+// Close takes the gate away, and lets the writers go on that waited for it.
+func (g *gatedReader[T]) Close() error {
+	if !g.close() {
+		return nil
+	}
+	r := g.ring
+	n := r.tail.lock()
+	i, last := g.gate.index, len(r.gates.open)-1
+	r.gates.open[i] = r.gates.open[last]
+	r.gates.open[i].index = i
+	r.gates.open = slices.Delete(r.gates.open, last, last+1)
+	r.tail.unlock(n)
+	r.gates.pass(&g.gate, math.MaxInt64)
+	return nil
+}

@@ -1,0 +1,68 @@
+package ring
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/notify"
+)
+
+// waiting is what the readers of both policies share: an offset, and how to wait for more.
+type waiting[T any] struct {
+	ring *Ring[T]
+	off  int64 // of the value that the next Poll starts with
+	bad  error // the position could not be resolved; cleared by Seek
+
+	closed  atomic.Bool
+	waiter  notify.Waiter
+	parking notify.Parking
+}
+
+func (w *waiting[T]) Bounds() (first, next sluice.Offset) { return w.ring.Bounds() }
+
+func (w *waiting[T]) Offset() sluice.Offset { return sluice.Offset(w.off) }
+
+// open keeps the error of the first Seek for the first Poll.
+func (w *waiting[T]) open(err error) {
+	if w.bad = err; err != nil {
+		w.off = w.ring.tail.next()
+	}
+}
+
+func (w *waiting[T]) failed() error {
+	if w.closed.Load() {
+		return sluice.ErrClosed
+	}
+	return w.bad
+}
+
+func (w *waiting[T]) Wait(ctx context.Context) error {
+	if err := w.ring.readers.Wait(ctx, &w.waiter, &w.parking, w.ready); err != nil {
+		return err
+	}
+	if w.closed.Load() {
+		return sluice.ErrClosed
+	}
+	return nil
+}
+
+func (w *waiting[T]) ready() bool {
+	return w.ring.tail.next() > w.off || w.ring.ended.Load() || w.failed() != nil
+}
+
+// close reports whether this was the first Close.
+func (w *waiting[T]) close() bool {
+	if !w.closed.CompareAndSwap(false, true) {
+		return false
+	}
+	w.ring.readers.Kick(&w.parking)
+	return true
+}
+
+func endIf(ended bool) error {
+	if ended {
+		return sluice.ErrClosed
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package ring
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/bits"
+	"sync/atomic"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/notify"
+)
+
+var _ sluice.Log[int] = (*Ring[int])(nil)
+
+// Policy says what happens when a reader is slower than the writers.
+type Policy int
+
+const (
+	// Overwrite never waits: a reader that is lapped gets a *[sluice.LagError] and goes on at the oldest retained value.
+	Overwrite Policy = iota
+	// Gated makes Append wait for the slowest open cursor; nothing is lost.
+	Gated
+)
+
+// Options of a ring. The zero Options is a ring that overwrites.
+type Options struct {
+	Policy Policy
+}
+
+// Ring holds the last values appended, in fixed memory. See the package comment. Make one with [New]; it must not be
+// copied.
+type Ring[T any] struct {
+	// Constant.
+	policy Policy
+	start  int64      // the first offset: 0, but for tests
+	size   int64      // the number of values that are kept at least
+	mask   int64      // offset n is in slots[n&mask]
+	chunks *chunks[T] // Overwrite
+	gates  *gates     // Gated
+
+	_ [64]byte // readers load tail all the time, and nothing else shall lie in its line
+
+	tail tail
+
+	_ [64]byte
+
+	// What writers need; guarded by the tail's lock. The slot of offset n is slots[n&mask], for n < limit; beyond that
+	// the policy has to make room. Overwrite: slots is the newest chunk and limit its end. Gated: slots is the whole ring
+	// and limit is size more than the slowest cursor's position was when we last looked. Of a closed ring limit is the
+	// least number there is, so that one comparison tells all.
+	slots   []T
+	limit   int64
+	scratch []T // of AppendFunc, for slots that do not lie side by side
+
+	_ [64]byte
+
+	// ended is set under the tail's lock, behind every append; a reader loads it before tail, so one that sees the end
+	// sees all values too.
+	ended   atomic.Bool
+	readers notify.List
+}
+
+// New returns an empty ring that keeps at least the last capacity values; [Ring.Bounds] says how many. It panics if
+// capacity is less than 1. Memory, at once or (Overwrite) as it fills: capacity rounded up to a power of two (Gated) or to
+// chunks of at most 128 values, and one chunk (Overwrite).
+func New[T any](capacity int, o Options) *Ring[T] { return newAt[T](capacity, o, 0) }
+
+func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
+	if capacity < 1 {
+		panic(fmt.Sprintf("ring: capacity must be at least 1, got %d", capacity))
+	}
+	r := &Ring[T]{policy: o.Policy, start: start}
+	switch o.Policy {
+	case Overwrite:
+		r.chunks = newChunks[T](capacity)
+		r.size = r.chunks.size*int64(len(r.chunks.dir)) - r.chunks.size
+		r.mask, r.limit = r.chunks.size-1, start
+	case Gated:
+		r.size = int64(1) << bits.Len(uint(capacity-1))
+		r.slots = make([]T, r.size)
+		r.mask, r.limit = r.size-1, math.MaxInt64
+		r.gates = new(gates)
+	default:
+		panic(fmt.Sprintf("ring: policy must be Overwrite or Gated, got %d", o.Policy))
+	}
+	r.tail.unlock(start)
+	return r
+}
+
+// Append adds v and returns its offset. Overwrite: it never waits for a reader and does not look at ctx. Gated: if the
+// slowest cursor has no room it waits until it has, or returns context.Cause(ctx).
+//
+// Cost: two atomic read-modify-writes and a load, no allocation (Overwrite: none in steady state); see BenchmarkAppend.
+func (r *Ring[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
+	n := r.tail.lock()
+	if n >= r.limit {
+		var err error
+		if n, err = r.makeRoom(ctx, n, 1); err != nil {
+			return 0, err
+		}
+	}
+	r.slots[n&r.mask] = v
+	r.tail.unlock(n + 1)
+	r.wake()
+	return sluice.Offset(n), nil
+}
+
+// AppendAll adds all values of vs at consecutive offsets and returns the first of them. On a gated ring vs must fit, and all
+// of it waits until there is room for all; more values than the ring holds are an error, with nothing appended.
+func (r *Ring[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) {
+	n := r.tail.lock()
+	first, err := r.makeRoomFor(ctx, n, len(vs))
+	if err != nil {
+		return 0, err
+	}
+	r.tail.unlock(r.copyIn(first, vs))
+	r.wake()
+	return sluice.Offset(first), nil
+}
+
+// AppendFunc adds n values at consecutive offsets that fill writes in place: for large T, where passing them would copy. It
+// returns the first offset. fill is called once, with n slots that hold old values: it must set each of them, and must not
+// keep dst or use the ring; other writers wait meanwhile. If fill panics, nothing was appended. A negative n panics; else
+// the rules are those of [Ring.AppendAll].
+//
+// The slots are in place where they lie side by side; where the ring turns (Overwrite: at the end of a chunk) they are
+// copied there.
+func (r *Ring[T]) AppendFunc(ctx context.Context, n int, fill func(dst []T)) (first sluice.Offset, err error) {
+	if n < 0 {
+		panic(fmt.Sprintf("ring: AppendFunc needs at least 0 values, got %d", n))
+	}
+	off, err := r.lockLong(ctx, n)
+	if err != nil {
+		return 0, err
+	}
+	end := off // where a panic leaves it
+	defer func() {
+		r.tail.unlock(end)
+		r.tail.queue.Unlock()
+		r.wake()
+	}()
+	if dst := r.sideBySide(off, n); dst != nil {
+		fill(dst)
+		end = off + int64(n)
+		return sluice.Offset(off), nil
+	}
+	if cap(r.scratch) < n {
+		r.scratch = make([]T, n)
+	}
+	dst := r.scratch[:n:n]
+	defer clear(dst)
+	fill(dst)
+	end = r.copyIn(off, dst)
+	return sluice.Offset(off), nil
+}
+
+// lockLong returns the end with the tail locked for long and, Gated, room for count values.
+func (r *Ring[T]) lockLong(ctx context.Context, count int) (int64, error) {
+	for {
+		n := r.tail.lockLong()
+		if !r.ended.Load() && (r.policy == Overwrite || r.hasRoom(n, count)) {
+			return n, nil
+		}
+		r.tail.queue.Unlock() // nobody sleeps with it
+		n, err := r.makeRoomFor(ctx, n, count)
+		if err != nil {
+			return 0, err
+		}
+		r.tail.unlock(n)
+	}
+}
+
+// sideBySide returns the count slots from off on if they lie side by side, else nil. The caller holds the tail's lock.
+func (r *Ring[T]) sideBySide(off int64, count int) []T {
+	if r.policy == Overwrite && off >= r.limit {
+		r.turn(off)
+	}
+	i := off & r.mask
+	end := i + int64(count)
+	if end > int64(len(r.slots)) {
+		return nil
+	}
+	return r.slots[i:end:end]
+}
+
+// copyIn writes vs to the slots from n on and returns the end. Overwrite: the chunks that get full are published on the
+// way, before the next one takes the place of an old one; see chunks.turn.
+func (r *Ring[T]) copyIn(n int64, vs []T) int64 {
+	for len(vs) > 0 {
+		if n >= r.limit { // Overwrite: Gated has made room for all
+			r.tail.advance(n)
+			r.turn(n)
+		}
+		i := n & r.mask
+		k := copy(r.slots[i:min(int64(len(r.slots)), i+r.limit-n)], vs)
+		vs, n = vs[k:], n+int64(k)
+	}
+	return n
+}
+
+// wake is the writer's half of the handshake; see package notify. The tail was stored before.
+func (r *Ring[T]) wake() {
+	if r.readers.Waiting() {
+		r.readers.Wake()
+	}
+}
+
+// Bounds returns the oldest retained offset and the one that the next value will get. One atomic load.
+func (r *Ring[T]) Bounds() (first, next sluice.Offset) {
+	n := r.tail.next()
+	return sluice.Offset(r.firstAt(n)), sluice.Offset(n)
+}
+
+// firstAt returns the oldest retained offset while the end is next: it depends on nothing else, so the two always fit.
+func (r *Ring[T]) firstAt(next int64) int64 {
+	if r.policy == Gated {
+		return max(r.start, next-r.size)
+	}
+	// The chunk that next falls into counts, though it is not there before its first value is: its place is taken from
+	// the oldest one without further notice.
+	return max(r.start, next&^r.mask-r.size)
+}
+
+// Cursor returns a new cursor at p. On a gated ring it counts from now on: Append waits for it.
+func (r *Ring[T]) Cursor(p sluice.Position) *sluice.Cursor[T] {
+	if r.policy == Gated {
+		return sluice.NewCursor[T](newGatedReader(r, p))
+	}
+	return sluice.NewCursor[T](newLappedReader(r, p))
+}
+
+// Close ends the ring: appends fail, one that waits included; readers get what is retained and then the end. It always
+// returns nil.
+func (r *Ring[T]) Close() error {
+	n := r.tail.lock()
+	r.ended.Store(true)
+	r.limit = math.MinInt64
+	r.tail.unlock(n)
+	r.wake()
+	if r.policy == Gated {
+		r.gates.room.Wake()
+	}
+	return nil
+}
