@@ -257,3 +257,53 @@ func TestNoTornValues(t *testing.T) {
 		}
 	}
 }
+
+// One writer that takes no lock, and readers: nothing torn, nothing lost without a word, whatever method it appends by.
+func TestSingleWriter(t *testing.T) {
+	const n = 50_000
+	r := ring.New[wide](100, ring.Options{SingleWriter: true})
+	var reading sync.WaitGroup
+	for range 4 {
+		c := r.Cursor(sluice.Oldest())
+		reading.Go(func() {
+			defer c.Close()
+			received := int64(0)
+			for e, err := range c.Entries(t.Context()) {
+				if _, lag := err.(*sluice.LagError); lag {
+					continue
+				}
+				if err != nil || !e.Value.whole() || e.Value.a != int64(e.Offset) {
+					t.Errorf("Entries() yields %+v, %v, want a whole value", e, err)
+					return
+				}
+				received++
+			}
+			if received+c.Missed() != n {
+				t.Errorf("received %d + missed %d, want %d", received, c.Missed(), n)
+			}
+		})
+	}
+	for next := int64(0); next < n; {
+		switch k := min(n-next, 1+next%40); next % 3 {
+		case 0:
+			r.Append(t.Context(), newWide(next))
+			next++
+		default:
+			fill := func(dst []wide) {
+				for i := range dst {
+					dst[i] = newWide(next + int64(i))
+				}
+			}
+			if next%2 == 0 {
+				r.AppendFunc(t.Context(), int(k), fill)
+			} else {
+				vs := make([]wide, k)
+				fill(vs)
+				r.AppendAll(t.Context(), vs)
+			}
+			next += k
+		}
+	}
+	r.Close()
+	reading.Wait()
+}
