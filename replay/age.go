@@ -13,7 +13,7 @@ type span struct {
 	end            sluice.Offset // behind its last value
 }
 
-// ages knows how old the retained values are. It is guarded by Replay.mu.
+// ages knows how old the retained values are. It is guarded by Replay.tail.
 type ages struct {
 	start time.Time
 	spans []span      // oldest first; may lag behind values that other limits dropped
@@ -62,11 +62,14 @@ func (r *Replay[T]) ageLocked(end sluice.Offset) (before sluice.Offset) {
 // expire is what the timer calls. It runs until nothing is left to expire, so an abandoned log is not kept alive by its
 // timer for longer than that.
 func (r *Replay[T]) expire() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	n := r.tail.LockLong()
 	a := &r.keep.ages
-	r.dropLocked(a.expiredLocked(r.keep.maxAge), 0)
+	emptied := r.dropLocked(sluice.Offset(n), a.expiredLocked(r.keep.maxAge), 0)
 	if len(a.spans) > 0 {
 		a.timer.Reset(a.spans[0].newest + r.keep.maxAge - time.Since(a.start))
+	}
+	r.tail.UnlockLong(n)
+	if emptied {
+		r.wake()
 	}
 }

@@ -7,27 +7,26 @@ import (
 	"github.com/sluice-go/sluice"
 )
 
-// A chunk holds consecutive values: slots[k] has offset base+k.
+// A chunk holds consecutive values: slots[k] has offset base+k, up to the base of the next chunk, or up to the end of the
+// log if there is none.
 //
-//   - Writers, under Replay.mu, fill slot n, then store n+1 into published. So a reader that loads published > k sees
-//     slot k whole, and it never changes again: that pair orders everything in this package.
-//   - base and slots never change.
+//   - base and slots never change, nor does a slot below the published end: writers fill slots, under the lock of
+//     Replay.tail, only from there on. A reader that loads the end from tail sees the slots below it whole: that pair
+//     orders everything in this package.
 //   - next goes nil -> the next chunk -> Replay.cut, skip likewise. next is set when the chunk gets no more values, before
-//     the first one is published in the next; both are cut when the chunk is trimmed away, so that a stalled reader, who
-//     holds this chunk, holds none of those behind it.
+//     any later end is published: a reader that loads the end, and then next as nil, knows that all below that end is in
+//     this chunk. Both are cut when the chunk is trimmed away, so that a stalled reader, who holds this chunk, holds none
+//     of those behind it.
 type chunk[T any] struct {
-	base      sluice.Offset
-	slots     []T
-	published atomic.Int64
-	next      atomic.Pointer[chunk[T]]
-	skip      atomic.Pointer[chunk[T]] // the chunk skipOver behind, from every skipOver-th one: for finding an offset
-	number    int64                    // of the chunk, from 0
+	base   sluice.Offset
+	slots  []T
+	next   atomic.Pointer[chunk[T]]
+	skip   atomic.Pointer[chunk[T]] // the chunk skipOver behind, from every skipOver-th one: for finding an offset
+	number int64                    // of the chunk, from 0
 }
 
 // skipOver is how many chunks one skip passes: a million chunks are found in about 31 000 steps.
 const skipOver = 32
-
-func (c *chunk[T]) end() sluice.Offset { return c.base + sluice.Offset(c.published.Load()) }
 
 // The sizes of chunks. A log starts small and grows by about four, so that an almost empty one costs little and a full
 // one almost nothing per value. Each size leaves room for the header in a size class of Go's allocator: 4000 int64 and

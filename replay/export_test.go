@@ -13,7 +13,10 @@ func ChunkSizes[T any](r *Replay[T]) (sizes []int) {
 // NewAt returns an empty log whose first value gets offset off.
 func NewAt[T any](o Options, off sluice.Offset) *Replay[T] {
 	r := New[T](o)
-	r.head.Load().base = off
+	c := r.head.Load()
+	c.base = off
+	r.openLocked(c)
+	r.tail.Init(int64(off), false)
 	r.first.Store(int64(off))
 	return r
 }

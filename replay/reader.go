@@ -63,7 +63,7 @@ func (r *reader[T]) Poll() ([]T, error) {
 
 // look finds what Poll would return, without moving: n values at off in chunk c, or an error, or nothing.
 func (r *reader[T]) look() (c *chunk[T], n int, err error) {
-	ended := r.log.ended.Load() // before published: see Replay.ended
+	ended := r.log.ended.Load() // before tail: see Replay.ended
 	switch {
 	case r.closed.Load():
 		return nil, 0, sluice.ErrClosed
@@ -79,24 +79,24 @@ func (r *reader[T]) look() (c *chunk[T], n int, err error) {
 		if r.at == nil {
 			r.at = r.log.find(r.off)
 		}
-		c := r.at
-		if c.base > r.off { // trimmed since we looked at first
-			r.at = nil
+		end := sluice.Offset(r.log.tail.Next()) // before next: see chunk
+		switch next := r.at.next.Load(); {
+		case next == r.log.cut, r.at.base > r.off:
+			r.at = nil // trimmed since we looked at first
 			continue
-		}
-		if end := c.end(); r.off < end {
-			return c, int(end - r.off), nil
-		}
-		switch next := c.next.Load(); next {
-		case nil:
-			if ended != nil {
-				return nil, 0, ended.err
-			}
-			return nil, 0, nil
-		case r.log.cut:
-			r.at = nil
-		default:
+		case next != nil && next.base <= r.off:
 			r.at = next
+			continue
+		case next != nil:
+			end = min(end, next.base)
+		}
+		switch {
+		case r.off < end:
+			return r.at, int(end - r.off), nil
+		case ended != nil:
+			return nil, 0, ended.err
+		default:
+			return nil, 0, nil
 		}
 	}
 }
@@ -104,8 +104,8 @@ func (r *reader[T]) look() (c *chunk[T], n int, err error) {
 // find returns the last chunk that starts at off or before it. off was not below first a moment ago; if it is by now,
 // the chunk may start behind off, and a look at first tells.
 func (r *Replay[T]) find(off sluice.Offset) *chunk[T] {
-	if t := r.tail.Load(); t.base <= off {
-		return t
+	if last := r.last.Load(); last.base <= off {
+		return last
 	}
 	leads := func(c *chunk[T]) bool { return c != nil && c != r.cut && c.base <= off }
 	for c := r.head.Load(); ; {

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"math"
 	"sync/atomic"
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/internal/notify"
+	"github.com/sluice-go/sluice/internal/tail"
 )
 
 var _ sluice.Log[int] = (*Replay[int])(nil)
@@ -16,27 +17,37 @@ var _ sluice.Log[int] = (*Replay[int])(nil)
 // Replay is an in-memory log: readers that come late replay what is retained, then follow. See the package comment.
 // Make one with [New]; it must not be copied.
 type Replay[T any] struct {
-	// mu is held by writers: whoever appends, trims or ends the log. Readers never take it.
-	mu       sync.Mutex
-	keep     retention[T] // what to drop when; guarded by mu
-	maxSize  int          // of a chunk; constant
-	lastSkip *chunk[T]    // the newest chunk that skips start from, nil if it was trimmed; guarded by mu
-	cut      *chunk[T]    // a sentinel: what the links of a trimmed chunk lead to; constant
+	// Constant.
+	maxSize int       // of a chunk
+	cut     *chunk[T] // a sentinel: what the links of a trimmed chunk lead to
 
-	_ [64]byte // readers load what follows, and must not wait for the line of mu
+	_ [64]byte // readers load tail all the time, and nothing else shall lie in its line
 
-	// The chunks from head to tail are linked by next. Both are stored under mu and loaded by readers without.
+	// tail is the end of the log and the lock of those who write: append, trim, or end it. Readers never take it.
+	tail tail.Tail
+
+	_ [64]byte
+
+	// Guarded by tail. The slot of offset n is open[n-base], for n < limit: where the last chunk ends, or, on a log that
+	// has ended, the least number there is, so that one comparison tells both.
+	open     []T          // the slots of last
+	base     int64        // the offset of open[0]
+	limit    int64        // see above
+	keep     retention[T] // what to drop when
+	lastSkip *chunk[T]    // the newest chunk that skips start from, nil if it was trimmed
+
+	// The chunks from head to last are linked by next. Both are stored under tail's lock and loaded by readers without.
 	// first lies in the head chunk, or behind it if it is the only one.
 	head atomic.Pointer[chunk[T]]
-	tail atomic.Pointer[chunk[T]]
+	last atomic.Pointer[chunk[T]]
 
 	// first is the oldest retained offset. It only grows. It is stored before head moves, and head before links are
 	// cut: a reader that finds its chunk cut finds a newer head, and one that finds head behind its own offset finds
 	// first there too.
 	first atomic.Int64
 
-	// ended is nil until the log is closed or aborted. It is stored under mu, behind every append; a reader loads it
-	// before published, so one that sees the end sees all values too.
+	// ended is nil until the log is closed or aborted. It is stored under tail's lock, behind every append; a reader loads
+	// it before tail, so one that sees the end sees all values too.
 	ended atomic.Pointer[ending]
 
 	_ [64]byte // written by readers that park
@@ -56,111 +67,136 @@ func New[T any](o Options) *Replay[T] {
 	r := &Replay[T]{keep: newRetention[T](o), maxSize: maxChunkSize[T](o.MaxValues), cut: new(chunk[T])}
 	c := newChunk[T](size0)
 	r.head.Store(c)
-	r.tail.Store(c)
+	r.last.Store(c)
 	r.lastSkip = c
+	r.openLocked(c)
 	return r
 }
 
 // Append adds v and returns its offset. It never waits for readers, so it does not look at ctx. On a closed log it
 // returns [sluice.ErrClosed], on an aborted one the error of [Replay.Abort].
 //
-// Cost: a mutex, one atomic store and a load; one allocation per chunk of up to 4000 values; see BenchmarkAppend.
+// Cost: two atomic read-modify-writes and a load, a mutex more if there is a limit; one allocation per chunk of up to 4000
+// values; see BenchmarkAppend.
 func (r *Replay[T]) Append(_ context.Context, v T) (sluice.Offset, error) {
-	size := r.keep.sizeOf(v)
-	r.mu.Lock()
-	if err := r.appendErr(); err != nil {
-		r.mu.Unlock()
-		return 0, err
-	}
-	c := r.tail.Load()
-	n := c.published.Load()
-	if int(n) == len(c.slots) {
-		c, n = r.growLocked(c), 0
-	}
-	c.slots[n] = v
-	c.published.Store(n + 1)
-	off := c.base + sluice.Offset(n)
 	if r.keep.limited {
-		r.retainLocked(off+1, size)
+		return r.appendLimited(v)
 	}
-	r.mu.Unlock()
+	n := r.tail.Lock()
+	if n >= r.limit {
+		if r.ended.Load() != nil {
+			r.tail.Unlock(n)
+			return 0, r.appendErr()
+		}
+		r.growLocked(n)
+	}
+	r.open[n-r.base] = v
+	r.tail.Unlock(n + 1)
 	r.wake()
-	return off, nil
+	return sluice.Offset(n), nil
 }
 
-// AppendAll adds all values of vs at consecutive offsets and returns the first of them. A reader may see the first
-// values before the last is there. The other rules are those of [Replay.Append].
+// appendLimited is Append where old values may have to go. It publishes v before it drops others for it.
+func (r *Replay[T]) appendLimited(v T) (sluice.Offset, error) {
+	lock, unlock := r.tail.Lock, r.tail.Unlock
+	size := int64(0)
+	if r.keep.size != nil {
+		size = r.keep.sizeOf(v)
+		lock, unlock = r.tail.LockLong, r.tail.UnlockLong
+	}
+	n := lock()
+	if n >= r.limit {
+		if r.ended.Load() != nil {
+			unlock(n)
+			return 0, r.appendErr()
+		}
+		r.growLocked(n)
+	}
+	r.open[n-r.base] = v
+	r.tail.Advance(n + 1)
+	r.retainLocked(sluice.Offset(n+1), size)
+	unlock(n + 1)
+	r.wake()
+	return sluice.Offset(n), nil
+}
+
+// AppendAll adds all values of vs at consecutive offsets and returns the first of them. No reader sees some of them and
+// not the others. The other rules are those of [Replay.Append].
 func (r *Replay[T]) AppendAll(_ context.Context, vs []T) (sluice.Offset, error) {
 	var size int64
 	for i := range vs {
 		size += r.keep.sizeOf(vs[i])
 	}
-	r.mu.Lock()
-	if err := r.appendErr(); err != nil {
-		r.mu.Unlock()
-		return 0, err
+	first := r.tail.LockLong()
+	n := first
+	if r.ended.Load() != nil {
+		r.tail.UnlockLong(n)
+		return 0, r.appendErr()
 	}
-	c := r.tail.Load()
-	first := c.end()
 	for len(vs) > 0 {
-		n := c.published.Load()
-		if int(n) == len(c.slots) {
-			c, n = r.growLocked(c), 0
+		if n >= r.limit {
+			r.growLocked(n)
 		}
-		k := copy(c.slots[n:], vs)
-		c.published.Store(n + int64(k))
-		vs = vs[k:]
+		k := copy(r.open[n-r.base:], vs)
+		vs, n = vs[k:], n+int64(k)
 	}
-	if end := c.end(); r.keep.limited && end > first {
-		r.retainLocked(end, size)
+	if r.keep.limited && n > first {
+		r.tail.Advance(n)
+		r.retainLocked(sluice.Offset(n), size)
 	}
-	r.mu.Unlock()
+	r.tail.UnlockLong(n)
 	r.wake()
-	return first, nil
+	return sluice.Offset(first), nil
 }
 
-// wake is the writer's half of the handshake; see package notify. What it tells must have been stored before.
+// growLocked puts a larger chunk behind the last one, which is full up to the end, n.
+func (r *Replay[T]) growLocked(n int64) {
+	r.linkLocked(sluice.Offset(n), min(len(r.open)*9/2, r.maxSize))
+}
+
+// linkLocked puts a new chunk of about that size behind the last one, which gets no more values. It begins at the end.
+func (r *Replay[T]) linkLocked(end sluice.Offset, size int) {
+	last := r.last.Load()
+	c := newChunk[T](size)
+	c.base, c.number = end, last.number+1
+	if c.number%skipOver == 0 {
+		if r.lastSkip != nil {
+			r.lastSkip.skip.Store(c)
+		}
+		r.lastSkip = c
+	}
+	last.next.Store(c)
+	r.last.Store(c)
+	r.openLocked(c)
+}
+
+// openLocked makes c the chunk that writers fill.
+func (r *Replay[T]) openLocked(c *chunk[T]) {
+	r.open, r.base = c.slots, int64(c.base)
+	if r.limit = r.base + int64(len(r.open)); r.ended.Load() != nil {
+		r.limit = math.MinInt64
+	}
+}
+
+// wake is the writer's half of the handshake; see package notify. What it tells of was stored before.
 func (r *Replay[T]) wake() {
 	if r.waiters.Waiting() {
 		r.waiters.Wake()
 	}
 }
 
+// appendErr returns what appends get on a log that has ended.
 func (r *Replay[T]) appendErr() error {
-	switch e := r.ended.Load(); {
-	case e == nil:
-		return nil
-	case e.aborted:
+	if e := r.ended.Load(); e.aborted {
 		return e.err
-	default:
-		return sluice.ErrClosed
 	}
-}
-
-// growLocked puts a larger chunk behind the full chunk c, and returns it.
-func (r *Replay[T]) growLocked(c *chunk[T]) *chunk[T] {
-	return r.linkLocked(c, min(len(c.slots)*9/2, r.maxSize))
-}
-
-// linkLocked puts a new chunk of about that size behind c, which gets no more values.
-func (r *Replay[T]) linkLocked(c *chunk[T], size int) *chunk[T] {
-	d := newChunk[T](size)
-	d.base, d.number = c.end(), c.number+1
-	if d.number%skipOver == 0 {
-		if r.lastSkip != nil {
-			r.lastSkip.skip.Store(d)
-		}
-		r.lastSkip = d
-	}
-	c.next.Store(d)
-	r.tail.Store(d)
-	return d
+	return sluice.ErrClosed
 }
 
 // Bounds returns the oldest retained offset and the one that the next value will get. Two atomic loads.
 func (r *Replay[T]) Bounds() (first, next sluice.Offset) {
 	first = sluice.Offset(r.first.Load()) // before next, which only grows: first <= next
-	return first, r.tail.Load().end()
+	return first, sluice.Offset(r.tail.Next())
 }
 
 // Cursor returns a new cursor at p. It costs a few small allocations, and finding At(n) in a log of a million values
@@ -198,11 +234,12 @@ func (r *Replay[T]) Abort(err error) {
 }
 
 func (r *Replay[T]) end(e ending) {
-	r.mu.Lock()
+	n := r.tail.LockLong()
 	if was := r.ended.Load(); was == nil || e.aborted && !was.aborted {
 		r.ended.Store(&e)
+		r.limit = math.MinInt64
 	}
-	r.mu.Unlock()
+	r.tail.UnlockLong(n)
 	r.wake()
 }
 

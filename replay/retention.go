@@ -28,7 +28,7 @@ type Options struct {
 }
 
 // retention is what a log drops and when, and the books it keeps for that. Everything but the constants is guarded by
-// Replay.mu.
+// Replay.tail.
 type retention[T any] struct {
 	limited   bool // there is any limit; constant, as are the next four
 	maxValues int64
@@ -111,50 +111,64 @@ func (r *Replay[T]) retainLocked(end sluice.Offset, size int64) {
 		keep = max(keep, r.ageLocked(end))
 	}
 	k.bytes += size
-	if k.maxBytes > 0 || keep > first {
-		r.dropLocked(keep, end-1)
+	if k.bytes > k.maxBytes || keep > first { // without maxBytes both are 0
+		r.dropLocked(end, keep, end-1)
 	}
 }
 
 // Trim drops all values below before, now. A negative before, or one that is not retained any more, does nothing; one
 // beyond the end drops everything, and says nothing of values that are still to come.
 func (r *Replay[T]) Trim(before sluice.Offset) {
-	r.mu.Lock()
-	r.dropLocked(before, 0)
-	r.mu.Unlock()
+	n := r.tail.LockLong()
+	emptied := r.dropLocked(sluice.Offset(n), before, 0)
+	r.tail.UnlockLong(n)
+	if emptied {
+		r.wake()
+	}
 }
 
-// dropLocked drops the values below keep and, while those that remain are more than maxBytes, the oldest below last.
-func (r *Replay[T]) dropLocked(keep, last sluice.Offset) {
+// dropLocked drops the values below keep and, while those that remain are more than maxBytes, the oldest below last. end
+// is the end of the log. It reports whether readers that wait must be woken; see cutLocked.
+func (r *Replay[T]) dropLocked(end, keep, last sluice.Offset) (emptied bool) {
 	k := &r.keep
-	keep = min(keep, r.tail.Load().end())
-	first := sluice.Offset(r.first.Load())
+	was := sluice.Offset(r.first.Load())
+	keep = max(was, min(keep, end))
 	if k.maxBytes > 0 {
-		c := r.head.Load()
-		for ; first < keep || k.bytes > k.maxBytes && first < last; first++ {
-			for first >= c.end() {
-				c = c.next.Load()
-			}
-			k.bytes -= k.size(c.slots[first-c.base])
-		}
+		keep = r.unbookLocked(was, keep, last)
 	}
-	if keep = max(first, keep); keep > sluice.Offset(r.first.Load()) {
-		r.first.Store(int64(keep))
-		r.cutLocked(keep)
+	if keep == was {
+		return false
 	}
+	r.first.Store(int64(keep))
+	return r.cutLocked(keep, end)
 }
 
-// cutLocked lets go of the chunks that end at first or before. If none is left with a value in it an empty one takes the
-// tail's place, so that the values are freed; readers that wait in the old one are woken to let go of it too.
-func (r *Replay[T]) cutLocked(first sluice.Offset) {
-	if t := r.tail.Load(); t.end() == first && t.base < first {
-		r.linkLocked(t, size0)
-		defer r.wake()
+// unbookLocked takes the bytes of the values from first to keep off the books, and of more, below last, while there are too
+// many. It returns where it stopped.
+func (r *Replay[T]) unbookLocked(first, keep, last sluice.Offset) sluice.Offset {
+	k := &r.keep
+	c := r.head.Load()
+	for first < keep || k.bytes > k.maxBytes && first < last {
+		for next := c.next.Load(); next != nil && next.base <= first; next = c.next.Load() {
+			c = next
+		}
+		k.bytes -= k.size(c.slots[first-c.base])
+		first++
 	}
-	for c := r.head.Load(); c.end() <= first; {
+	return first
+}
+
+// cutLocked lets go of the chunks that hold nothing from first on. If that is all of the log, an empty one takes the last
+// one's place, so that the values are freed, and it returns true: readers that wait in the old one have to be woken to let
+// go of it too.
+func (r *Replay[T]) cutLocked(first, end sluice.Offset) (emptied bool) {
+	if emptied = first == end && r.last.Load().base < end; emptied {
+		r.linkLocked(end, size0)
+	}
+	for c := r.head.Load(); ; {
 		next := c.next.Load()
-		if next == nil {
-			return
+		if next == nil || next.base > first {
+			return emptied
 		}
 		r.head.Store(next)
 		if c == r.lastSkip {

@@ -118,7 +118,7 @@ func (r *Ring[T]) makeRoom(ctx context.Context, n int64, count int) (int64, erro
 	for {
 		switch {
 		case r.ended.Load():
-			r.tail.unlock(n)
+			r.tail.Unlock(n)
 			return 0, sluice.ErrClosed
 		case r.policy == Overwrite:
 			r.turn(n)
@@ -128,7 +128,7 @@ func (r *Ring[T]) makeRoom(ctx context.Context, n int64, count int) (int64, erro
 		}
 		var err error
 		if n, err = r.sleep(ctx, n, count); err != nil {
-			r.tail.unlock(n)
+			r.tail.Unlock(n)
 			return 0, err
 		}
 	}
@@ -145,9 +145,9 @@ func (r *Ring[T]) sleep(ctx context.Context, n int64, count int) (_ int64, err e
 		if g.blocked++; g.blocked == 1 {
 			g.since = time.Now()
 		}
-		r.tail.unlock(n)
+		r.tail.Unlock(n)
 		err = s.waiter.Sleep(ctx)
-		n = r.tail.lock()
+		n = r.tail.Lock()
 		g.blocked--
 	}
 	g.room.Leave(&s.parking)
@@ -180,12 +180,12 @@ func (r *Ring[T]) hasRoom(n int64, count int) bool {
 func (r *Ring[T]) makeRoomFor(ctx context.Context, n int64, count int) (int64, error) {
 	switch {
 	case r.ended.Load():
-		r.tail.unlock(n)
+		r.tail.Unlock(n)
 		return 0, sluice.ErrClosed
 	case r.policy == Overwrite || n+int64(count) <= r.limit:
 		return n, nil
 	case int64(count) > r.size:
-		r.tail.unlock(n)
+		r.tail.Unlock(n)
 		return 0, fmt.Errorf("ring: %d values can't be appended at once to a gated ring that holds %d", count, r.size)
 	}
 	return r.makeRoom(ctx, n, count)
@@ -201,7 +201,7 @@ type gatedReader[T any] struct {
 func newGatedReader[T any](r *Ring[T], p sluice.Position) *gatedReader[T] {
 	g := &gatedReader[T]{waiting: waiting[T]{ring: r}}
 	runtime.Callers(3, g.gate.opener[:])
-	n := r.tail.lock()
+	n := r.tail.Lock()
 	g.gate.index = len(r.gates.open)
 	r.gates.open = append(r.gates.open, &g.gate)
 	g.gate.position.Store(n)
@@ -210,7 +210,7 @@ func newGatedReader[T any](r *Ring[T], p sluice.Position) *gatedReader[T] {
 	if err != nil {
 		r.gates.pass(&g.gate, math.MaxInt64) // it holds nobody back
 	}
-	r.tail.unlock(n)
+	r.tail.Unlock(n)
 	g.open(err)
 	return g
 }
@@ -222,8 +222,8 @@ func (g *gatedReader[T]) Seek(p sluice.Position) error {
 	if g.closed.Load() {
 		return sluice.ErrClosed
 	}
-	n := g.ring.tail.lock()
-	defer g.ring.tail.unlock(n)
+	n := g.ring.tail.Lock()
+	defer g.ring.tail.Unlock(n)
 	return g.seekLocked(p, n)
 }
 
@@ -257,7 +257,7 @@ func (g *gatedReader[T]) Poll() ([]T, error) {
 		r.gates.pass(&g.gate, g.off) // the last batch was consumed
 	}
 	ended := r.ended.Load()
-	count := r.tail.next() - g.off
+	count := r.tail.Next() - g.off
 	if count == 0 {
 		return nil, endIf(ended)
 	}
@@ -288,12 +288,12 @@ func (g *gatedReader[T]) Close() error {
 		return nil
 	}
 	r := g.ring
-	n := r.tail.lock()
+	n := r.tail.Lock()
 	i, last := g.gate.index, len(r.gates.open)-1
 	r.gates.open[i] = r.gates.open[last]
 	r.gates.open[i].index = i
 	r.gates.open = slices.Delete(r.gates.open, last, last+1)
-	r.tail.unlock(n)
+	r.tail.Unlock(n)
 	r.gates.pass(&g.gate, math.MaxInt64)
 	return nil
 }

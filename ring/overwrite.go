@@ -131,7 +131,7 @@ func (l *lappedReader[T]) Poll() ([]T, error) {
 	}
 	r, ended := l.ring, l.ring.ended.Load()
 	for {
-		next := r.tail.next()
+		next := r.tail.Next()
 		if l.off >= next {
 			l.leave() // a reader that waits holds nothing; not in Wait, where Close may come
 			return nil, endIf(ended)

@@ -26,7 +26,7 @@ func (w *waiting[T]) Offset() sluice.Offset { return sluice.Offset(w.off) }
 // open keeps the error of the first Seek for the first Poll.
 func (w *waiting[T]) open(err error) {
 	if w.bad = err; err != nil {
-		w.off = w.ring.tail.next()
+		w.off = w.ring.tail.Next()
 	}
 }
 
@@ -48,7 +48,7 @@ func (w *waiting[T]) Wait(ctx context.Context) error {
 }
 
 func (w *waiting[T]) ready() bool {
-	return w.ring.tail.next() > w.off || w.ring.ended.Load() || w.failed() != nil
+	return w.ring.tail.Next() > w.off || w.ring.ended.Load() || w.failed() != nil
 }
 
 // close reports whether this was the first Close.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/internal/notify"
+	"github.com/sluice-go/sluice/internal/tail"
 )
 
 var _ sluice.Log[int] = (*Ring[int])(nil)
@@ -47,7 +48,7 @@ type Ring[T any] struct {
 
 	_ [64]byte // readers load tail all the time, and nothing else shall lie in its line
 
-	tail tail
+	tail tail.Tail
 
 	_ [64]byte
 
@@ -93,8 +94,7 @@ func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 	default:
 		panic(fmt.Sprintf("ring: policy must be Overwrite or Gated, got %d", o.Policy))
 	}
-	r.tail.single = o.SingleWriter
-	r.tail.unlock(start)
+	r.tail.Init(start, o.SingleWriter)
 	return r
 }
 
@@ -103,7 +103,7 @@ func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 //
 // Cost: two atomic read-modify-writes and a load, no allocation (Overwrite: none in steady state); see BenchmarkAppend.
 func (r *Ring[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
-	n := r.tail.lock()
+	n := r.tail.Lock()
 	if n >= r.limit {
 		var err error
 		if n, err = r.makeRoom(ctx, n, 1); err != nil {
@@ -111,7 +111,7 @@ func (r *Ring[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
 		}
 	}
 	r.slots[n&r.mask] = v
-	r.tail.unlock(n + 1)
+	r.tail.Unlock(n + 1)
 	r.wake()
 	return sluice.Offset(n), nil
 }
@@ -119,12 +119,12 @@ func (r *Ring[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
 // AppendAll adds all values of vs at consecutive offsets and returns the first of them. On a gated ring vs must fit, and all
 // of it waits until there is room for all; more values than the ring holds are an error, with nothing appended.
 func (r *Ring[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) {
-	n := r.tail.lock()
+	n := r.tail.Lock()
 	first, err := r.makeRoomFor(ctx, n, len(vs))
 	if err != nil {
 		return 0, err
 	}
-	r.tail.unlock(r.copyIn(first, vs))
+	r.tail.Unlock(r.copyIn(first, vs))
 	r.wake()
 	return sluice.Offset(first), nil
 }
@@ -146,8 +146,7 @@ func (r *Ring[T]) AppendFunc(ctx context.Context, n int, fill func(dst []T)) (fi
 	}
 	end := off // where a panic leaves it
 	defer func() {
-		r.tail.unlock(end)
-		r.tail.queue.Unlock()
+		r.tail.UnlockLong(end)
 		r.wake()
 	}()
 	if dst := r.sideBySide(off, n); dst != nil {
@@ -168,16 +167,16 @@ func (r *Ring[T]) AppendFunc(ctx context.Context, n int, fill func(dst []T)) (fi
 // lockLong returns the end with the tail locked for long and, Gated, room for count values.
 func (r *Ring[T]) lockLong(ctx context.Context, count int) (int64, error) {
 	for {
-		n := r.tail.lockLong()
+		n := r.tail.LockLong()
 		if !r.ended.Load() && (r.policy == Overwrite || r.hasRoom(n, count)) {
 			return n, nil
 		}
-		r.tail.queue.Unlock() // nobody sleeps with it
+		r.tail.Shorten() // nobody sleeps with it
 		n, err := r.makeRoomFor(ctx, n, count)
 		if err != nil {
 			return 0, err
 		}
-		r.tail.unlock(n)
+		r.tail.Unlock(n)
 	}
 }
 
@@ -199,7 +198,7 @@ func (r *Ring[T]) sideBySide(off int64, count int) []T {
 func (r *Ring[T]) copyIn(n int64, vs []T) int64 {
 	for len(vs) > 0 {
 		if n >= r.limit { // Overwrite: Gated has made room for all
-			r.tail.advance(n)
+			r.tail.Advance(n)
 			r.turn(n)
 		}
 		i := n & r.mask
@@ -218,7 +217,7 @@ func (r *Ring[T]) wake() {
 
 // Bounds returns the oldest retained offset and the one that the next value will get. One atomic load.
 func (r *Ring[T]) Bounds() (first, next sluice.Offset) {
-	n := r.tail.next()
+	n := r.tail.Next()
 	return sluice.Offset(r.firstAt(n)), sluice.Offset(n)
 }
 
@@ -243,10 +242,10 @@ func (r *Ring[T]) Cursor(p sluice.Position) *sluice.Cursor[T] {
 // Close ends the ring: appends fail, one that waits included; readers get what is retained and then the end. It always
 // returns nil.
 func (r *Ring[T]) Close() error {
-	n := r.tail.lock()
+	n := r.tail.Lock()
 	r.ended.Store(true)
 	r.limit = math.MinInt64
-	r.tail.unlock(n)
+	r.tail.Unlock(n)
 	r.wake()
 	if r.policy == Gated {
 		r.gates.room.Wake()

@@ -43,7 +43,7 @@ func (r *Ring[T]) Stats() Stats {
 		position int64
 		opener   []uintptr
 	}
-	n := r.tail.lock()
+	n := r.tail.Lock()
 	s := Stats{First: sluice.Offset(r.firstAt(n)), Next: sluice.Offset(n), BlockedWriters: r.gates.blocked}
 	if s.BlockedWriters > 0 {
 		s.BlockedSince = r.gates.since
@@ -54,7 +54,7 @@ func (r *Ring[T]) Stats() Stats {
 			all = append(all, open{p, g.opener[:]})
 		}
 	}
-	r.tail.unlock(n)
+	r.tail.Unlock(n)
 	slices.SortFunc(all, func(a, b open) int { return cmp.Compare(a.position, b.position) })
 	for _, o := range all {
 		s.Cursors = append(s.Cursors, CursorStats{sluice.Offset(o.position), n - o.position, caller(o.opener)})

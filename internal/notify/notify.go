@@ -174,20 +174,15 @@ func (w *Waiter) Clear() {
 	}
 }
 
-// Wait parks w on l until ready reports true, or returns context.Cause(ctx). It is the whole dance for one list. It
-// allocates nothing after the first call of w.
-func (l *List) Wait(ctx context.Context, w *Waiter, p *Parking, ready func() bool) error {
-	for !ready() {
-		l.Park(p, w)
-		var err error
-		if !ready() {
-			err = w.Sleep(ctx)
-		}
-		l.Leave(p)
-		w.Clear()
-		if err != nil {
-			return err
-		}
+// Wait sleeps on l until it is woken, unless ready reports true once w is parked; it may return too early. Or it returns
+// context.Cause(ctx). It is the whole dance for one list; the caller has looked before, and looks again. It allocates
+// nothing after the first call of w.
+func (l *List) Wait(ctx context.Context, w *Waiter, p *Parking, ready func() bool) (err error) {
+	l.Park(p, w)
+	if !ready() {
+		err = w.Sleep(ctx)
 	}
-	return nil
+	l.Leave(p)
+	w.Clear()
+	return err
 }

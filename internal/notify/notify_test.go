@@ -30,7 +30,13 @@ type waiter struct {
 }
 
 func (w *waiter) wait(ctx context.Context, g *gate, n int64) error {
-	return g.Wait(ctx, &w.w, &w.p, func() bool { return g.n.Load() >= n })
+	ready := func() bool { return g.n.Load() >= n }
+	for !ready() {
+		if err := g.Wait(ctx, &w.w, &w.p, ready); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func TestOneAddWakesAll(t *testing.T) {
