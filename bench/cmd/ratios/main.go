@@ -1,0 +1,55 @@
+// Ratios prints how Sluice's stores compare with their rivals, and whether they reach their goals.
+//
+//	go run ./cmd/ratios                       # everything: about two minutes
+//	go run ./cmd/ratios -run Live -rounds 15  # some tables, less noise
+//	go run ./cmd/ratios -patience 1m          # rounds wait while others use the processors
+//
+// The rows of a table are run one after the other in each round, so that what disturbs the machine disturbs them alike.
+// docs/benchmarks.md says how to read the result.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/sluice-go/sluice/bench/ratio"
+	"github.com/sluice-go/sluice/bench/values"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 5, "how often each row is run")
+	n := flag.Int("values", 1_000_000, "how many values each row handles")
+	patience := flag.Duration("patience", 0, "how long each table may wait for a quiet machine")
+	run := flag.String("run", "", "only tables whose title matches this `regexp`")
+	flag.Parse()
+	if err := measure(*rounds, *n, *run, *patience); err != nil {
+		fmt.Fprintln(os.Stderr, "ratios:", err)
+		os.Exit(1)
+	}
+}
+
+func measure(rounds, n int, run string, patience time.Duration) error {
+	want, err := regexp.Compile(run)
+	if err != nil {
+		return err
+	}
+	if rounds < 1 || n < 1 {
+		return fmt.Errorf("rounds and values must be at least 1, got %d and %d", rounds, n)
+	}
+	fmt.Printf("%s\n%d values, %d rounds\n\n", ratio.Machine(), n, rounds)
+	for _, t := range values.Tables(n) {
+		if !want.MatchString(t.Title) {
+			continue
+		}
+		if err := t.Measure(rounds, patience); err != nil {
+			return err
+		}
+		if err := t.Print(os.Stdout); err != nil {
+			return err
+		}
+	}
+	return nil
+}
