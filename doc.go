@@ -5,6 +5,8 @@
 // packages of their own, and differ in one thing only, what happens to old values:
 //
 //   - [github.com/sluice-go/sluice/replay] keeps everything in memory, or a retention limit.
+//   - [github.com/sluice-go/sluice/ring] keeps the last N values in fixed memory: it laps a slow reader, and tells it what it
+//     missed, or waits for it.
 //
 // # Usage
 //
