@@ -273,8 +273,6 @@ func (g *gatedReader[T]) passGap() (gap error) {
 	return gap
 }
 
-func (g *gatedReader[T]) ready() bool { return g.gap != nil || g.waiting.ready() }
-
 func (g *gatedReader[T]) Wait(ctx context.Context) error {
 	if g.gap != nil {
 		return nil

@@ -44,7 +44,7 @@ func Processors() float64 {
 func quiet(patience *time.Duration) float64 {
 	for start := time.Now(); ; {
 		p := Processors()
-		if waited := time.Since(start); p > 0.85*float64(runtime.GOMAXPROCS(0)) || waited > *patience {
+		if waited := time.Since(start); p > 0.85*float64(min(runtime.GOMAXPROCS(0), runtime.NumCPU())) || waited > *patience {
 			*patience = max(0, *patience-waited)
 			return p
 		}
@@ -56,8 +56,9 @@ func quiet(patience *time.Duration) float64 {
 func spinAll(goroutines int) time.Duration {
 	start := time.Now()
 	var wg sync.WaitGroup
-	for range goroutines {
-		wg.Go(func() { spin() })
+	results := make([]uint64, goroutines)
+	for i := range results {
+		wg.Go(func() { results[i] = spin() })
 	}
 	wg.Wait()
 	return time.Since(start)

@@ -3,28 +3,31 @@ package ratio
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 )
 
-// Print writes the table: for each row its figures and its median as a multiple of that of Ours; then the goals. Bytes are
-// left out of a table that measured none.
+// Print writes the table: for each row its figures and its median as a multiple of that of Ours; then the goals. A unit
+// other than ns is left out of a table that measured none.
 func (t *Table) Print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	ours := t.row(t.Ours)
-	bytes := false
-	for i := range t.Rows {
-		bytes = bytes || t.Rows[i].Median(Bytes) > 0
+	var others []Unit
+	for _, u := range []Unit{Bytes, Missed, P99} {
+		if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Median(u) > 0 }) {
+			others = append(others, u)
+		}
 	}
 	fmt.Fprintf(tw, "\tns median\tns min\tx %s\t", t.Ours)
-	if bytes {
-		fmt.Fprint(tw, "B\tx\t")
+	for _, u := range others {
+		fmt.Fprintf(tw, "%s\tx\t", u)
 	}
 	fmt.Fprintln(tw)
 	for i := range t.Rows {
 		r := &t.Rows[i]
 		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t", r.Name, r.Median(Nanos), r.Min(Nanos), r.Median(Nanos)/ours.Median(Nanos))
-		if bytes {
-			fmt.Fprintf(tw, "%.1f\t%.2f\t", r.Median(Bytes), r.Median(Bytes)/ours.Median(Bytes))
+		for _, u := range others {
+			fmt.Fprintf(tw, "%.1f\t%s\t", r.Median(u), multiple(r.Median(u), ours.Median(u)))
 		}
 		fmt.Fprintln(tw)
 	}
@@ -41,4 +44,12 @@ func (t *Table) Print(w io.Writer) error {
 	}
 	_, err := fmt.Fprintln(w)
 	return err
+}
+
+// multiple prints a as a multiple of b, if there is one.
+func multiple(a, b float64) string {
+	if b == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", a/b)
 }

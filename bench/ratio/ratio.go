@@ -35,21 +35,30 @@ type Row struct {
 
 // Sample is what one run of a row measured.
 type Sample struct {
-	Nanos float64 // for each value
-	Bytes float64 // allocated for each value
+	Nanos  float64 // for each value
+	Bytes  float64 // allocated for each value
+	Missed float64 // percent of all deliveries, where readers may miss values
+	P99    float64 // nanoseconds; Nanos is the median then
 }
 
 // A Unit is a part of a [Sample].
 type Unit string
 
 const (
-	Nanos Unit = "ns"
-	Bytes Unit = "B"
+	Nanos  Unit = "ns"
+	Bytes  Unit = "B"
+	Missed Unit = "% missed"
+	P99    Unit = "ns p99"
 )
 
 func (s Sample) in(u Unit) float64 {
-	if u == Bytes {
+	switch u {
+	case Bytes:
 		return s.Bytes
+	case Missed:
+		return s.Missed
+	case P99:
+		return s.P99
 	}
 	return s.Nanos
 }
