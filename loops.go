@@ -20,7 +20,8 @@ const stride = 16
 //
 // After a gap the loop goes on if the body does. Any other error, context.Cause(ctx) included, is yielded once, last.
 // When the source is closed and everything was read, or the cursor is closed, the loop just stops. It looks at ctx and
-// Close at least every 16 values. However it ends (break and panic too), the cursor stands after the last value that
+// Close at least every 16 values. A body that must tell its own context's end from the writer's error compares err with
+// context.Cause(ctx): ctx may be done while another error is yielded. However it ends (break and panic too), the cursor stands after the last value that
 // the body saw, and another loop goes on there.
 //
 // A value costs about 2 ns, and no allocation; see BenchmarkAll.
@@ -70,7 +71,8 @@ func (c *Cursor[T]) Entries(ctx context.Context) iter.Seq2[Entry[T], error] {
 
 // Batches is [Cursor.All] by whole batches, as the store has them: the fastest loop. A batch holds values at
 // consecutive offsets that end before [Cursor.Offset]. It is lent: read-only, and valid until the body returns or reads
-// from the cursor. A break leaves the cursor behind the batch that the body saw.
+// from the cursor. How large it is depends on the store: up to 4000 values from a log in memory. A break leaves the cursor
+// behind the batch that the body saw.
 func (c *Cursor[T]) Batches(ctx context.Context) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		c.enter()
