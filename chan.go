@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// errStopped is the cause by which stop ends the goroutine of Chan.
+// errStopped is the cause by which stop and Close end the goroutine of Chan.
 var errStopped = errors.New("sluice: stopped")
 
 // Chan is the cursor as a channel of that capacity, for select. One goroutine feeds it; the channel is closed at the end
@@ -17,8 +17,11 @@ var errStopped = errors.New("sluice: stopped")
 // Call stop in every case, and before the cursor is used in another way. It ends the goroutine, waits for it, and leaves
 // the cursor at the first value that nobody received: what was left in the channel is read again, though a gated ring
 // has already let go of it. So stop is for the goroutine that receives, or for after it: a receive that runs at the same
-// time may take a value out of the middle. It returns why the channel ended: nil if the source ended, if the cursor was
-// closed, or if the end was not yet reached. Calling it again returns the same. A new call of Chan goes on behind a gap.
+// time may take a value out of the middle. It returns why the channel ended: nil if the source ended or the cursor was
+// closed; nil too if values were left, for what is behind them will be told again; but context.Cause(ctx) in any case.
+// Calling it again returns the same. A new call of Chan goes on behind a gap.
+//
+// A T of more than 64 KiB can't be the element of a channel: use pointers.
 //
 // A value costs a channel operation, about 40 ns with a buffer of 64; see BenchmarkChan.
 func (c *Cursor[T]) Chan(ctx context.Context, size int) (values <-chan T, stop func() error) {
@@ -31,14 +34,14 @@ func (c *Cursor[T]) Chan(ctx context.Context, size int) (values <-chan T, stop f
 	c.enter()
 	c.interrupt.Store(&cancel)
 	if c.closed() { // by a Close that came before the Store, and so found nothing to cancel
-		cancel(ErrClosed)
+		cancel(errStopped)
 	}
 	go func() {
 		defer close(done)
 		defer cancel(errStopped)
 		defer c.leave()
 		defer close(f.ch)
-		f.end = f.run(ctx)
+		f.got, f.end = f.run(ctx)
 	}()
 	return f.ch, sync.OnceValue(func() error {
 		cancel(errStopped)
@@ -55,7 +58,8 @@ type feed[T any] struct {
 	sent int64     // values sent into ch
 	next Offset    // behind the last value sent
 	gaps []feedGap // those that SkipGaps stepped over, as far as they may lie between values still in ch
-	end  error     // why run returned; read after the goroutine's end
+	got  outcome   // what run came to, and the error of that; read after the goroutine's end
+	end  error
 }
 
 // A feedGap stands before the value that was sent as number before, or was to be: takeBack sees to that one.
@@ -64,17 +68,17 @@ type feedGap struct {
 	from, to Offset
 }
 
-func (f *feed[T]) run(ctx context.Context) error {
+func (f *feed[T]) run(ctx context.Context) (outcome, error) {
 	c := f.c
 	f.next = c.Offset()
 	for {
-		if err := c.await(ctx); err != nil {
-			return err
+		if got, err := c.await(ctx); got != value {
+			return got, err
 		}
 		f.noteGap()
 		for n := 0; n < stride && c.i < len(c.batch); n++ {
 			if err := f.send(ctx, c.batch[c.i]); err != nil {
-				return err
+				return cancelled, err
 			}
 			c.i++
 			f.sent++
@@ -118,29 +122,31 @@ func (f *feed[T]) takeBack() error {
 	for v := range f.ch {
 		left = append(left, v)
 	}
-	c, end := f.c, f.end
 	if len(left) > 0 {
-		kept := f.segments(left)
-		if off := c.Offset(); off != f.next { // a gap that nobody was told of: the reader has not come so far
-			if !isGap(end) {
-				kept = append(kept, c.unmiss(&LagError{From: f.next, To: off})) // SkipGaps stepped over it
-			} else {
-				kept = append(kept, c.unmiss(end))
-			}
-		}
-		if c.i < len(c.batch) {
-			kept = append(kept, segment[T]{offset: c.Offset(), values: c.batch[c.i:]})
-		}
-		c.kept = append(kept, c.kept...)
-		c.batch, c.i, c.base = nil, 0, kept[0].offset
-		if isGap(end) {
-			return nil
-		}
+		f.keep(left)
 	}
-	if end == errStopped {
+	switch {
+	case f.end == errStopped, f.got == ended, f.got != cancelled && len(left) > 0:
 		return nil
 	}
-	return endOf(end)
+	return f.end
+}
+
+// keep makes the cursor read left next, then the gap behind it that nobody was told of, then what it held before.
+func (f *feed[T]) keep(left []T) {
+	c := f.c
+	kept := f.segments(left)
+	switch off := c.Offset(); {
+	case f.got == gap:
+		kept = append(kept, c.unmiss(f.end))
+	case off != f.next: // SkipGaps stepped over it
+		kept = append(kept, c.unmiss(&LagError{From: f.next, To: off}))
+	}
+	if c.i < len(c.batch) {
+		kept = append(kept, segment[T]{offset: c.Offset(), values: c.batch[c.i:]})
+	}
+	c.kept = append(kept, c.kept...)
+	c.batch, c.i, c.base = nil, 0, kept[0].offset
 }
 
 // segments cuts left, the last values sent, at the gaps between them.

@@ -2,6 +2,7 @@ package sluice
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,18 @@ const (
 	inside
 )
 
+// An outcome is what a read came to. It is told from where an error comes from, not from the error: the cause of ctx may
+// be anything, the gap that ended somebody else's loop or ErrClosed included.
+type outcome int
+
+const (
+	value     outcome = iota // the window holds one
+	gap                      // of the source; reading goes on behind it
+	ended                    // the source, with nothing left to read, or the cursor
+	failed                   // with an error of the source's own
+	cancelled                // ctx is done
+)
+
 // A segment is a piece of a source: values from offset on, or a gap.
 type segment[T any] struct {
 	offset Offset
@@ -72,7 +85,7 @@ func NewCursor[T any](r Reader[T]) *Cursor[T] {
 func (c *Cursor[T]) Next(ctx context.Context) (v T, err error) {
 	c.enter()
 	defer c.leave()
-	if err := c.await(ctx); err != nil {
+	if got, err := c.await(ctx); got != value {
 		return v, err
 	}
 	v = c.batch[c.i]
@@ -127,19 +140,19 @@ func (c *Cursor[T]) Lag() int64 {
 // Missed returns how many values this cursor never got because they were gone or damaged when it came to them.
 func (c *Cursor[T]) Missed() int64 { return c.missed }
 
-// Close ends the cursor: a read that waits is woken, a loop stops, and later reads return [ErrClosed]. It may be
-// called from any goroutine, does not wait for one that reads, and is idempotent. While a loop's body runs, what the
-// cursor holds in its store is released when the body returns.
+// Close ends the cursor: a read that waits is woken, a loop stops within 16 values (Batches: when its body returns), and
+// later reads return [ErrClosed]. It may be called from any goroutine, does not wait for one that reads, and is idempotent.
+// While a loop runs, what the cursor holds in its store is released when the loop stops.
 //
 // A cursor that becomes unreachable is closed by the garbage collector in its own time; until then it may hold back a
-// writer. So defer Close all the same.
+// writer. So defer Close all the same, and always in a bubble of testing/synctest: the collector is outside of it.
 func (c *Cursor[T]) Close() error {
 	before := c.state.Or(isClosed)
 	if before&isClosed != 0 {
 		return nil
 	}
 	if cancel := c.interrupt.Load(); cancel != nil {
-		(*cancel)(ErrClosed)
+		(*cancel)(errStopped)
 	}
 	if before < inside || before&isWaiting != 0 {
 		return c.closeReader()
@@ -160,24 +173,49 @@ func (c *Cursor[T]) leave() {
 func (c *Cursor[T]) closeReader() error {
 	c.closeOnce.Do(func() {
 		c.cleanup.Stop()
+		c.batch, c.kept = nil, nil
 		c.closeErr = c.r.Close()
 	})
 	return c.closeErr
 }
 
-// await returns nil once the window holds a value: c.batch[c.i]. The caller has entered.
-func (c *Cursor[T]) await(ctx context.Context) error {
+// await returns value once the window holds one, c.batch[c.i], or what else it came to, with the error that the caller is
+// told. The caller has entered.
+func (c *Cursor[T]) await(ctx context.Context) (outcome, error) {
+	return c.awaitUntil(ctx, math.MaxInt64)
+}
+
+// awaitUntil is await that waits only while the cursor is before that offset; there, and with nothing to read, it has ended.
+func (c *Cursor[T]) awaitUntil(ctx context.Context, until Offset) (outcome, error) {
 	for {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return cancelled, context.Cause(ctx)
 		}
-		if ok, err := c.fetch(); ok || err != nil {
-			return err
+		if ok, err := c.fetch(); ok {
+			return value, nil
+		} else if err != nil {
+			return outcomeOf(err), err
 		}
-		if err := c.wait(ctx); err != nil {
-			return err
+		if c.Offset() >= until {
+			return ended, nil
+		}
+		if err := c.wait(ctx); err != nil && ctx.Err() == nil {
+			return outcomeOf(err), err
 		}
 	}
+}
+
+// outcomeOf tells the errors of a source apart.
+func outcomeOf(err error) outcome {
+	switch {
+	case err == nil:
+		return value
+	case err == ErrClosed:
+		return ended
+	case isGap(err):
+		return gap
+	}
+	return failed
 }
 
 // fetch reports whether the window holds a value, after asking the reader for a batch if it was empty.
@@ -217,16 +255,14 @@ func (c *Cursor[T]) refill() (err error) {
 }
 
 // wait sleeps in the reader. While it does Close may close the reader: the window is empty.
-func (c *Cursor[T]) wait(ctx context.Context) error {
+func (c *Cursor[T]) wait(ctx context.Context) (err error) {
+	defer func() {
+		if c.state.And(^isWaiting)&isClosed != 0 {
+			err = ErrClosed
+		}
+	}()
 	if c.state.Or(isWaiting)&isClosed != 0 {
-		return ErrClosed
+		return ErrClosed // Close did not see us waiting: leave closes the reader
 	}
-	err := c.r.Wait(ctx)
-	switch before := c.state.And(^isWaiting); {
-	case before&isClosed != 0:
-		return ErrClosed
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	}
-	return err
+	return c.r.Wait(ctx)
 }

@@ -19,13 +19,15 @@ type Source[T any] interface {
 type Sink[T any] interface {
 	// Append adds v and returns its offset. Appends of one goroutine keep their order.
 	// A store with bounded room may block until there is some; ctx ends that wait, with context.Cause(ctx), and
-	// then nothing was appended. ctx is looked at only where Append would wait. After Close it returns [ErrClosed].
+	// then nothing was appended. ctx is looked at only where Append would wait. After Close it returns [ErrClosed], and
+	// so does one that waits when Close is called.
 	//
 	// A call of Append(v) synchronizes before the return of the Poll that hands out v.
 	Append(ctx context.Context, v T) (Offset, error)
 
 	// AppendAll adds all values of vs at consecutive offsets, or none, and returns the offset of the first; it does
-	// not keep vs. With an empty vs it returns the offset that the next value will get.
+	// not keep vs. With an empty vs it returns the offset that the next value will get. A store that waits for room
+	// refuses more values than it can ever hold.
 	AppendAll(ctx context.Context, vs []T) (first Offset, err error)
 
 	// Close says that no more values will come: later appends fail, readers get what is retained and then the end.

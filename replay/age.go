@@ -22,6 +22,14 @@ type ages struct {
 
 const spansPerAge = 64
 
+// newest returns when the last value was appended, 0 if none is young enough.
+func (a *ages) newest() time.Duration {
+	if n := len(a.spans); n > 0 {
+		return a.spans[n-1].newest
+	}
+	return 0
+}
+
 // noteLocked books the values up to end as appended now.
 func (a *ages) noteLocked(end sluice.Offset, maxAge time.Duration) {
 	now := time.Since(a.start)
@@ -62,14 +70,19 @@ func (r *Replay[T]) ageLocked(end sluice.Offset) (before sluice.Offset) {
 // expire is what the timer calls. It runs until nothing is left to expire, so an abandoned log is not kept alive by its
 // timer for longer than that.
 func (r *Replay[T]) expire() {
+	if r.expireLong() {
+		r.wake()
+	}
+}
+
+// expireLong reports whether readers that wait must be woken. It unlocks even if SizeOf panics.
+func (r *Replay[T]) expireLong() (emptied bool) {
 	n := r.tail.LockLong()
+	defer r.tail.UnlockLong(n)
 	a := &r.keep.ages
-	emptied := r.dropLocked(sluice.Offset(n), a.expiredLocked(r.keep.maxAge), 0)
+	emptied = r.dropLocked(sluice.Offset(n), a.expiredLocked(r.keep.maxAge), 0)
 	if len(a.spans) > 0 {
 		a.timer.Reset(a.spans[0].newest + r.keep.maxAge - time.Since(a.start))
 	}
-	r.tail.UnlockLong(n)
-	if emptied {
-		r.wake()
-	}
+	return emptied
 }

@@ -78,7 +78,7 @@ func newChunk[T any](size int) *chunk[T] {
 	return &o.chunk
 }
 
-// maxChunkBytes bounds a chunk of large values.
+// maxChunkBytes bounds a chunk of large values, as far as size0 of them allow.
 const maxChunkBytes = 256 << 10
 
 // maxChunkSize returns the size up to which the chunks of a log grow: at most maxChunkBytes, and, when old values are

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/replay"
@@ -180,4 +181,66 @@ func TestSmallLimitMeansSmallChunks(t *testing.T) {
 	if total > 1500 {
 		t.Errorf("a log of 1000 values holds %d slots, want at most half as many more", total)
 	}
+}
+
+// Dropped values lie in their chunk until that goes, so the chunks of a log that is limited by bytes or age hold no more
+// than a part of the limit, however few values that is.
+func TestLimitsBoundMemory(t *testing.T) {
+	const size = 64 << 10
+	for name, test := range map[string]struct {
+		o     replay.Options
+		batch int
+	}{
+		"MaxBytes":            {replay.Options{MaxBytes: 1 << 20}, 1},
+		"MaxBytes, AppendAll": {replay.Options{MaxBytes: 1 << 20}, 50},
+		"MaxAge":              {replay.Options{MaxAge: time.Second}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := replay.New[[]byte](test.o)
+				before := heapInUse()
+				for range 3000 / test.batch {
+					vs := make([][]byte, test.batch)
+					for i := range vs {
+						vs[i] = make([]byte, size)
+					}
+					if test.batch == 1 {
+						r.Append(context.Background(), vs[0])
+					} else {
+						r.AppendAll(context.Background(), vs)
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+				held := heapInUse() - before
+				if first, next := r.Bounds(); held > 3<<20 || first == next {
+					t.Errorf("the log holds %d KiB for %d values of %d KiB, want at most 3072", held>>10, next-first, size>>10)
+				}
+			})
+		})
+	}
+}
+
+// An age that empties the log frees its values, though a reader waits at its end.
+func TestAgeFreesValues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := replay.New[*[1 << 20]byte](replay.Options{MaxAge: time.Minute})
+		c := r.Cursor(sluice.Oldest())
+		before := heapInUse()
+		go func() {
+			for _, err := range c.All(context.Background()) {
+				if err != nil {
+					t.Errorf("All() yields %v, want none", err)
+				}
+			}
+		}()
+		for range 14 { // all in the first chunk
+			r.Append(t.Context(), new([1 << 20]byte))
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if held := heapInUse() - before; held > 2<<20 {
+			t.Errorf("the log holds %d MiB after all of it was too old", held>>20)
+		}
+		r.Close()
+	})
 }

@@ -76,8 +76,8 @@ func New[T any](o Options) *Replay[T] {
 // Append adds v and returns its offset. It never waits for readers, so it does not look at ctx. On a closed log it
 // returns [sluice.ErrClosed], on an aborted one the error of [Replay.Abort].
 //
-// Cost: two atomic read-modify-writes and a load, a mutex more if there is a limit; one allocation per chunk of up to 4000
-// values; see BenchmarkAppend.
+// Cost: two atomic read-modify-writes and a load, two more if there is a limit, a mutex more for MaxBytes; one allocation
+// per chunk of up to 4000 values; see BenchmarkAppend.
 func (r *Replay[T]) Append(_ context.Context, v T) (sluice.Offset, error) {
 	if r.keep.limited {
 		return r.appendLimited(v)
@@ -96,18 +96,32 @@ func (r *Replay[T]) Append(_ context.Context, v T) (sluice.Offset, error) {
 	return sluice.Offset(n), nil
 }
 
-// appendLimited is Append where old values may have to go. It publishes v before it drops others for it.
-func (r *Replay[T]) appendLimited(v T) (sluice.Offset, error) {
-	lock, unlock := r.tail.Lock, r.tail.Unlock
-	size := int64(0)
-	if r.keep.size != nil {
-		size = r.keep.sizeOf(v)
-		lock, unlock = r.tail.LockLong, r.tail.UnlockLong
+// appendLimited is Append where old values may have to go.
+func (r *Replay[T]) appendLimited(v T) (off sluice.Offset, err error) {
+	if r.keep.size == nil {
+		n := r.tail.Lock()
+		off, err = r.putLocked(n, v, 0)
+		r.tail.Unlock(r.tail.Next())
+	} else {
+		off, err = r.appendSized(v)
 	}
-	n := lock()
+	r.wake()
+	return off, err
+}
+
+// appendSized is appendLimited with MaxBytes. It unlocks even if SizeOf panics, with v appended if it does so on an old
+// value.
+func (r *Replay[T]) appendSized(v T) (sluice.Offset, error) {
+	size := r.keep.sizeOf(v)
+	n := r.tail.LockLong()
+	defer func() { r.tail.UnlockLong(r.tail.Next()) }()
+	return r.putLocked(n, v, size)
+}
+
+// putLocked appends v, which has that size, at the end, n, and publishes it before it drops others for it.
+func (r *Replay[T]) putLocked(n int64, v T, size int64) (sluice.Offset, error) {
 	if n >= r.limit {
 		if r.ended.Load() != nil {
-			unlock(n)
 			return 0, r.appendErr()
 		}
 		r.growLocked(n)
@@ -115,43 +129,42 @@ func (r *Replay[T]) appendLimited(v T) (sluice.Offset, error) {
 	r.open[n-r.base] = v
 	r.tail.Advance(n + 1)
 	r.retainLocked(sluice.Offset(n+1), size)
-	unlock(n + 1)
-	r.wake()
 	return sluice.Offset(n), nil
 }
 
 // AppendAll adds all values of vs at consecutive offsets and returns the first of them. No reader sees some of them and
 // not the others. The other rules are those of [Replay.Append].
 func (r *Replay[T]) AppendAll(_ context.Context, vs []T) (sluice.Offset, error) {
-	var size int64
-	for i := range vs {
-		size += r.keep.sizeOf(vs[i])
-	}
+	size := r.keep.sizeOfAll(vs)
 	first := r.tail.LockLong()
-	n := first
+	defer func() {
+		r.tail.UnlockLong(r.tail.Next())
+		r.wake()
+	}()
 	if r.ended.Load() != nil {
-		r.tail.UnlockLong(n)
 		return 0, r.appendErr()
 	}
-	for len(vs) > 0 {
+	n := first
+	for perChunk := r.keep.perChunk(size, len(vs)); len(vs) > 0; {
 		if n >= r.limit {
 			r.growLocked(n)
 		}
-		k := copy(r.open[n-r.base:], vs)
+		k := copy(r.open[n-r.base:], vs[:min(len(vs), perChunk)])
 		vs, n = vs[k:], n+int64(k)
+		if k == perChunk {
+			r.limit = n
+		}
 	}
+	r.tail.Advance(n)
 	if r.keep.limited && n > first {
-		r.tail.Advance(n)
 		r.retainLocked(sluice.Offset(n), size)
 	}
-	r.tail.UnlockLong(n)
-	r.wake()
 	return sluice.Offset(first), nil
 }
 
-// growLocked puts a larger chunk behind the last one, which is full up to the end, n.
+// growLocked puts a larger chunk behind the last one, which gets no more values, at the end, n.
 func (r *Replay[T]) growLocked(n int64) {
-	r.linkLocked(sluice.Offset(n), min(len(r.open)*9/2, r.maxSize))
+	r.linkLocked(sluice.Offset(n), min(int(n-r.base)*9/2, r.maxSize))
 }
 
 // linkLocked puts a new chunk of about that size behind the last one, which gets no more values. It begins at the end.
@@ -173,6 +186,7 @@ func (r *Replay[T]) linkLocked(end sluice.Offset, size int) {
 // openLocked makes c the chunk that writers fill.
 func (r *Replay[T]) openLocked(c *chunk[T]) {
 	r.open, r.base = c.slots, int64(c.base)
+	r.keep.openBytes, r.keep.openSince = 0, r.keep.ages.newest()
 	if r.limit = r.base + int64(len(r.open)); r.ended.Load() != nil {
 		r.limit = math.MinInt64
 	}

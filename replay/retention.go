@@ -23,7 +23,7 @@ type Options struct {
 
 	// SizeOf is a func(T) int64 that returns the size of a value in bytes, for MaxBytes. Strings and []byte may leave
 	// it nil: then their length counts. It is called when a value is appended and again when it is dropped, then
-	// with a lock held: it must return the same both times and not use the log. New panics if it is another type.
+	// with a lock held: it must return the same both times, and not use the log. New panics if it is another type.
 	SizeOf any
 }
 
@@ -39,6 +39,11 @@ type retention[T any] struct {
 	bytes int64 // of all retained values
 
 	ages ages // for maxAge
+
+	// What is in the last chunk. Dropped values are freed with their chunk, so one that holds much, or spans a long
+	// time, gets no more; see fullLocked.
+	openBytes int64
+	openSince time.Duration
 }
 
 func newRetention[T any](o Options) retention[T] {
@@ -95,7 +100,27 @@ func (k *retention[T]) sizeOf(v T) int64 {
 	if size < 0 {
 		panic(fmt.Sprintf("replay: SizeOf must return at least 0, got %d for %v", size, v))
 	}
+	return min(size, k.maxBytes+1) // already too much; the sum of a few can't overflow
+}
+
+// sizeOfAll measures values to be appended at once.
+func (k *retention[T]) sizeOfAll(vs []T) (size int64) {
+	if k.size == nil {
+		return 0
+	}
+	for i := range vs {
+		size += k.sizeOf(vs[i])
+	}
 	return size
+}
+
+// perChunk returns how many of n values that have that size together may lie in one chunk.
+func (k *retention[T]) perChunk(size int64, n int) int {
+	if size == 0 {
+		return n + 1
+	}
+	average := max(1, size/int64(n))
+	return 1 + int(min(int64(n), k.maxBytes/keptChunks/average))
 }
 
 // retainLocked books the values up to end, which were just appended and have that size, and drops what is too old or
@@ -111,20 +136,38 @@ func (r *Replay[T]) retainLocked(end sluice.Offset, size int64) {
 		keep = max(keep, r.ageLocked(end))
 	}
 	k.bytes += size
+	k.openBytes += size
+	if r.fullLocked() {
+		r.limit = min(r.limit, int64(end))
+	}
 	if k.bytes > k.maxBytes || keep > first { // without maxBytes both are 0
 		r.dropLocked(end, keep, end-1)
 	}
 }
 
+// keptChunks is into how many chunks, at least, a limit by bytes or age divides a log: memory comes back by whole ones.
+const keptChunks = 8
+
+// fullLocked reports whether the last chunk holds as much as one shall of a log with a limit.
+func (r *Replay[T]) fullLocked() bool {
+	k := &r.keep
+	return k.openBytes > k.maxBytes/keptChunks ||
+		k.maxAge > 0 && k.ages.newest()-k.openSince > k.maxAge/keptChunks
+}
+
 // Trim drops all values below before, now. A negative before, or one that is not retained any more, does nothing; one
 // beyond the end drops everything, and says nothing of values that are still to come.
 func (r *Replay[T]) Trim(before sluice.Offset) {
-	n := r.tail.LockLong()
-	emptied := r.dropLocked(sluice.Offset(n), before, 0)
-	r.tail.UnlockLong(n)
-	if emptied {
+	if r.trim(before) {
 		r.wake()
 	}
+}
+
+// trim reports whether readers that wait must be woken. It unlocks even if SizeOf panics.
+func (r *Replay[T]) trim(before sluice.Offset) (emptied bool) {
+	n := r.tail.LockLong()
+	defer r.tail.UnlockLong(n)
+	return r.dropLocked(sluice.Offset(n), before, 0)
 }
 
 // dropLocked drops the values below keep and, while those that remain are more than maxBytes, the oldest below last. end
@@ -144,7 +187,7 @@ func (r *Replay[T]) dropLocked(end, keep, last sluice.Offset) (emptied bool) {
 }
 
 // unbookLocked takes the bytes of the values from first to keep off the books, and of more, below last, while there are too
-// many. It returns where it stopped.
+// many. It returns where it stopped. It stores first as it goes: if SizeOf panics the books are right.
 func (r *Replay[T]) unbookLocked(first, keep, last sluice.Offset) sluice.Offset {
 	k := &r.keep
 	c := r.head.Load()
@@ -152,8 +195,9 @@ func (r *Replay[T]) unbookLocked(first, keep, last sluice.Offset) sluice.Offset 
 		for next := c.next.Load(); next != nil && next.base <= first; next = c.next.Load() {
 			c = next
 		}
-		k.bytes -= k.size(c.slots[first-c.base])
+		k.bytes -= k.sizeOf(c.slots[first-c.base])
 		first++
+		r.first.Store(int64(first))
 	}
 	return first
 }

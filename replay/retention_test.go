@@ -1,7 +1,10 @@
 package replay_test
 
 import (
+	"context"
+	"math"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -231,4 +234,80 @@ func TestBadOptionsPanic(t *testing.T) {
 			replay.New[int](test.o)
 		}()
 	}
+}
+
+// A SizeOf that panics is a caller's bug, and must not lock others out, whoever it hits.
+func TestSizeOfPanics(t *testing.T) {
+	bad := false
+	r := replay.New[int](replay.Options{MaxBytes: 3, SizeOf: func(int) int64 {
+		if bad {
+			panic("no size")
+		}
+		return 1
+	}})
+	appendN(t, r, 3)
+	for name, call := range map[string]func(){
+		"Append":    func() { r.Append(t.Context(), 3) },
+		"AppendAll": func() { r.AppendAll(t.Context(), []int{3, 4}) },
+		"Trim":      func() { r.Trim(1) },
+	} {
+		func() {
+			bad = true
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s does not panic", name)
+				}
+				bad = false
+			}()
+			call()
+		}()
+		wantBounds(t, r, 0, 3)
+	}
+	appendN(t, r, 1)
+	wantBounds(t, r, 1, 4)
+}
+
+func TestHugeSizes(t *testing.T) {
+	r := replay.New[int](replay.Options{MaxBytes: 10, SizeOf: func(int) int64 { return math.MaxInt64 }})
+	for range 100 {
+		appendN(t, r, 1)
+	}
+	r.AppendAll(t.Context(), []int{100, 101, 102})
+	wantBounds(t, r, 102, 103)
+}
+
+func TestTrimAfterClose(t *testing.T) {
+	r := replay.New[int](replay.Options{})
+	appendN(t, r, 3)
+	r.Close()
+	r.Trim(3)
+	if _, err := r.Append(t.Context(), 3); err != sluice.ErrClosed {
+		t.Errorf("Append() = _, %v, want ErrClosed", err)
+	}
+	wantBounds(t, r, 3, 3)
+}
+
+// Whoever looks at the bounds while a batch far over the limit is appended sees them right, and never fewer values than
+// the limit once there were as many.
+func TestBoundsWhileAppending(t *testing.T) {
+	const limit = 10
+	r := replay.New[int](replay.Options{MaxValues: limit})
+	r.AppendAll(t.Context(), make([]int, limit))
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer cancel()
+		for range 2000 {
+			r.AppendAll(t.Context(), make([]int, 1000))
+		}
+	})
+	var before sluice.Offset
+	for ctx.Err() == nil {
+		first, next := r.Bounds()
+		if first < before || next-first < limit {
+			t.Errorf("Bounds() = %v, %v after first was %v, want at least %d values", first, next, before, limit)
+		}
+		before = first
+	}
+	wg.Wait()
 }

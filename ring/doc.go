@@ -30,10 +30,12 @@
 // reader and the garbage collector. So a stalled reader holds one chunk of at most 128 values.
 //
 // Gated loses nothing: Append waits until the slowest open cursor has room. A cursor counts from the moment it is opened, so
-// close it when it is no longer read; [Ring.Stats] tells who holds a writer back. Without a cursor nobody waits, and old values are
+// close it when it is no longer read; [Ring.Stats] tells who holds a writer back. It holds the batch that it was last given,
+// up to a quarter of the ring, until it asks for the next one. Without a cursor nobody waits, and old values are
 // overwritten.
 //
 // # Errors
 //
-// Append fails with [sluice.ErrClosed] on a closed ring and, Gated, with context.Cause of its context while it waits.
+// Append fails with [sluice.ErrClosed] on a closed ring and, Gated, with context.Cause of its context while it waits, or when
+// more values than the ring holds are to be appended at once.
 package ring

@@ -29,6 +29,8 @@ import (
 //   - A writer looks for room once more when it is armed: a reader that moved before that owes nothing.
 //   - A writer parks before it looks at armed, and whoever clears armed wakes after that: so one that finds it set is
 //     woken too, and arms again if it needs more room.
+//   - Where a position falls (a cursor is opened or seeks back) other gates may be the slowest now: all debts are
+//     forgiven, and the writers arm again.
 type gates struct {
 	open []*gate // guarded by the tail's lock
 	room notify.List
@@ -37,13 +39,13 @@ type gates struct {
 	behind atomic.Int64
 
 	// Guarded by the tail's lock.
-	blocked int       // writers that sleep
-	since   time.Time // when the first of them went to sleep
+	blocked []*sleeper // writers that wait for room, the first to do so first
 	spare   []*sleeper
 }
 
 // A sleeper is what a writer needs to sleep; kept for the next one, so that blocking allocates nothing.
 type sleeper struct {
+	since   time.Time // when it began to wait
 	waiter  notify.Waiter
 	parking notify.Parking
 }
@@ -103,6 +105,18 @@ func (g *gates) arm() {
 	g.settle()
 }
 
+// disarm forgives all debts, so that writers that sleep look again. The caller holds the tail's lock.
+func (g *gates) disarm() {
+	if !g.armed.Load() {
+		return
+	}
+	for _, of := range g.open {
+		if debt := of.debt.Load(); debt != 0 && of.debt.CompareAndSwap(debt, 0) {
+			g.settle()
+		}
+	}
+}
+
 // lend gives a gate a debt, unless it has moved meanwhile.
 func (g *gates) lend(of *gate, need int64) {
 	g.behind.Add(1)
@@ -113,46 +127,59 @@ func (g *gates) lend(of *gate, need int64) {
 }
 
 // makeRoom returns once count values fit at the end, with the tail locked: the end, which may have moved from n. On an
-// error the tail is unlocked. The caller has locked the tail.
+// error the tail is unlocked. The caller has locked the tail; count is at most the size of the ring.
 func (r *Ring[T]) makeRoom(ctx context.Context, n int64, count int) (int64, error) {
-	for {
-		switch {
-		case r.ended.Load():
-			r.tail.Unlock(n)
-			return 0, sluice.ErrClosed
-		case r.policy == Overwrite:
-			r.turn(n)
-			return n, nil
-		case r.hasRoom(n, count):
-			return n, nil
-		}
-		var err error
-		if n, err = r.sleep(ctx, n, count); err != nil {
-			r.tail.Unlock(n)
-			return 0, err
-		}
+	switch {
+	case r.ended.Load():
+		r.tail.Unlock(n)
+		return 0, sluice.ErrClosed
+	case r.policy == Overwrite:
+		r.turn(n)
+		return n, nil
+	case r.hasRoom(n, count):
+		return n, nil
 	}
+	return r.waitForRoom(ctx, n, count)
+}
+
+// waitForRoom is makeRoom where there is none.
+func (r *Ring[T]) waitForRoom(ctx context.Context, n int64, count int) (_ int64, err error) {
+	if ctx == nil {
+		r.tail.Unlock(n)
+		panic("ring: Append on a gated ring needs a context")
+	}
+	g := r.gates
+	s := g.wakeable()
+	s.since = time.Now()
+	g.blocked = append(g.blocked, s)
+	for err == nil && !r.ended.Load() && !r.hasRoom(n, count) {
+		n, err = r.sleep(ctx, s, n, count)
+	}
+	g.blocked = slices.DeleteFunc(g.blocked, func(b *sleeper) bool { return b == s })
+	g.spare = append(g.spare, s)
+	if err == nil && r.ended.Load() {
+		err = sluice.ErrClosed
+	}
+	if err != nil {
+		r.tail.Unlock(n)
+		return 0, err
+	}
+	return n, nil
 }
 
 // sleep unlocks the tail at n, sleeps until there may be room for count values, and returns the end with the tail locked
 // again.
-func (r *Ring[T]) sleep(ctx context.Context, n int64, count int) (_ int64, err error) {
+func (r *Ring[T]) sleep(ctx context.Context, s *sleeper, n int64, count int) (_ int64, err error) {
 	g := r.gates
-	s := g.wakeable()
 	g.room.Park(&s.parking, &s.waiter)
 	g.arm()
 	if !r.hasRoom(n, count) { // after arm: a reader that moved before owes nothing, and will not wake us
-		if g.blocked++; g.blocked == 1 {
-			g.since = time.Now()
-		}
 		r.tail.Unlock(n)
 		err = s.waiter.Sleep(ctx)
 		n = r.tail.Lock()
-		g.blocked--
 	}
 	g.room.Leave(&s.parking)
 	s.waiter.Clear()
-	g.spare = append(g.spare, s)
 	return n, err
 }
 
@@ -182,7 +209,7 @@ func (r *Ring[T]) makeRoomFor(ctx context.Context, n int64, count int) (int64, e
 	case r.ended.Load():
 		r.tail.Unlock(n)
 		return 0, sluice.ErrClosed
-	case r.policy == Overwrite || n+int64(count) <= r.limit:
+	case r.policy == Overwrite:
 		return n, nil
 	case int64(count) > r.size:
 		r.tail.Unlock(n)
@@ -204,8 +231,6 @@ func newGatedReader[T any](r *Ring[T], p sluice.Position) *gatedReader[T] {
 	n := r.tail.Lock()
 	g.gate.index = len(r.gates.open)
 	r.gates.open = append(r.gates.open, &g.gate)
-	g.gate.position.Store(n)
-	r.lower(n)
 	err := g.seekLocked(p, n)
 	if err != nil {
 		r.gates.pass(&g.gate, math.MaxInt64) // it holds nobody back
@@ -242,6 +267,7 @@ func (g *gatedReader[T]) seekLocked(p sluice.Position, n int64) error {
 	from := int64(max(off, first))
 	g.ring.lower(from)
 	g.ring.gates.pass(&g.gate, from)
+	g.ring.gates.disarm()
 	return nil
 }
 

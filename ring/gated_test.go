@@ -193,6 +193,17 @@ func TestGatedSeekBackAndBelow(t *testing.T) {
 	})
 }
 
+func TestGatedSeekForgetsTheGap(t *testing.T) {
+	r := ring.New[int](8, ring.Options{Policy: ring.Gated})
+	appendN(t, r, 20)
+	c := r.Cursor(sluice.At(3))
+	defer c.Close()
+	c.Seek(sluice.Newest())
+	wantNothing(t, c, nil)
+	appendN(t, r, 1)
+	wantValue(t, c, 20)
+}
+
 func TestStatsSayWhoHoldsTheWriterBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := ring.New[int](8, ring.Options{Policy: ring.Gated})

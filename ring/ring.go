@@ -66,11 +66,15 @@ type Ring[T any] struct {
 	// sees all values too.
 	ended   atomic.Bool
 	readers notify.List
+
+	// floor is behind the values that a panic of AppendFunc's fill destroyed, on a gated ring. Stored under the tail's
+	// lock.
+	floor atomic.Int64
 }
 
 // New returns an empty ring that keeps at least the last capacity values; [Ring.Bounds] says how many. It panics if
-// capacity is less than 1. Memory, at once or (Overwrite) as it fills: capacity rounded up to a power of two (Gated) or to
-// chunks of at most 128 values, and one chunk (Overwrite).
+// capacity is less than 1. Memory, at once or (Overwrite) as it fills: capacity rounded up to a power of two, at least 2
+// (Gated), or to chunks of at most 128 values, and one chunk (Overwrite).
 func New[T any](capacity int, o Options) *Ring[T] { return newAt[T](capacity, o, 0) }
 
 func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
@@ -84,7 +88,7 @@ func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 		r.size = r.chunks.size*int64(len(r.chunks.dir)) - r.chunks.size
 		r.mask, r.limit = r.chunks.size-1, start
 	case Gated:
-		r.size = int64(1) << bits.Len(uint(capacity-1))
+		r.size = int64(1) << bits.Len(uint(max(capacity, 2)-1)) // with 1, a reader that holds a batch would hold all
 		r.slots = make([]T, r.size)
 		r.mask, r.limit = r.size-1, math.MaxInt64
 		r.gates = new(gates)
@@ -131,8 +135,9 @@ func (r *Ring[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) 
 
 // AppendFunc adds n values at consecutive offsets that fill writes in place: for large T, where passing them would copy. It
 // returns the first offset. fill is called once, with n slots that hold old values: it must set each of them, and must not
-// keep dst or use the ring; other writers wait meanwhile. If fill panics, nothing was appended. A negative n panics; else
-// the rules are those of [Ring.AppendAll].
+// keep dst or use the ring; other writers wait meanwhile. If fill panics, nothing was appended, but a gated ring has lost up
+// to n of the oldest values, which every cursor had read: one that goes back for them gets a *[sluice.LagError]. A negative n
+// panics; else the rules are those of [Ring.AppendAll].
 //
 // The slots are in place where they lie side by side; where the ring turns (Overwrite: at the end of a chunk) they are
 // copied there.
@@ -150,6 +155,11 @@ func (r *Ring[T]) AppendFunc(ctx context.Context, n int, fill func(dst []T)) (fi
 		r.wake()
 	}()
 	if dst := r.sideBySide(off, n); dst != nil {
+		defer func() {
+			if end == off && r.policy == Gated {
+				r.floor.Store(max(r.floor.Load(), off+int64(n)-r.size))
+			}
+		}()
 		fill(dst)
 		end = off + int64(n)
 		return sluice.Offset(off), nil
@@ -168,7 +178,7 @@ func (r *Ring[T]) AppendFunc(ctx context.Context, n int, fill func(dst []T)) (fi
 func (r *Ring[T]) lockLong(ctx context.Context, count int) (int64, error) {
 	for {
 		n := r.tail.LockLong()
-		if !r.ended.Load() && (r.policy == Overwrite || r.hasRoom(n, count)) {
+		if !r.ended.Load() && (r.policy == Overwrite || int64(count) <= r.size && r.hasRoom(n, count)) {
 			return n, nil
 		}
 		r.tail.Shorten() // nobody sleeps with it
@@ -215,16 +225,17 @@ func (r *Ring[T]) wake() {
 	}
 }
 
-// Bounds returns the oldest retained offset and the one that the next value will get. One atomic load.
+// Bounds returns the oldest retained offset and the one that the next value will get. An atomic load or two.
 func (r *Ring[T]) Bounds() (first, next sluice.Offset) {
 	n := r.tail.Next()
 	return sluice.Offset(r.firstAt(n)), sluice.Offset(n)
 }
 
-// firstAt returns the oldest retained offset while the end is next: it depends on nothing else, so the two always fit.
+// firstAt returns the oldest retained offset while the end is next. It depends on nothing else, save a floor that is never
+// above any end, so the two always fit.
 func (r *Ring[T]) firstAt(next int64) int64 {
 	if r.policy == Gated {
-		return max(r.start, next-r.size)
+		return max(r.start, next-r.size, r.floor.Load())
 	}
 	// The chunk that next falls into counts, though it is not there before its first value is: its place is taken from
 	// the oldest one without further notice.

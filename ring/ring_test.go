@@ -200,6 +200,51 @@ func TestAppendFuncThatPanicsAppendsNothing(t *testing.T) {
 	}
 }
 
+// Nor does it change what is retained: a gated ring, which fills over its oldest values, says that they are gone.
+func TestAppendFuncThatPanicsHidesWhatItDestroyed(t *testing.T) {
+	for name, o := range policies {
+		t.Run(name, func(t *testing.T) {
+			r := ring.New[int](4, o)
+			appendN(t, r, 4)
+			func() {
+				defer func() { recover() }()
+				r.AppendFunc(t.Context(), 2, func(dst []int) { dst[0] = 999; panic("no") })
+			}()
+			first, next := r.Bounds()
+			if want := map[ring.Policy]sluice.Offset{ring.Overwrite: 0, ring.Gated: 2}[o.Policy]; first != want || next != 4 {
+				t.Errorf("Bounds() = %v, %v, want %v, 4", first, next, want)
+			}
+			c := r.Cursor(sluice.Oldest())
+			defer c.Close()
+			for want := int(first); want < 4; want++ {
+				wantValue(t, c, want)
+			}
+		})
+	}
+}
+
+func TestAppendFuncAfterClose(t *testing.T) {
+	for name, o := range policies {
+		r := ring.New[int](4, o)
+		r.Close()
+		if _, err := r.AppendFunc(t.Context(), 1, func([]int) {}); err != sluice.ErrClosed {
+			t.Errorf("%s: AppendFunc() = _, %v, want ErrClosed", name, err)
+		}
+	}
+}
+
+func TestFailedOpenStandsAtTheEnd(t *testing.T) {
+	for name, o := range policies {
+		r := ring.New[int](4, o)
+		appendN(t, r, 3)
+		c := r.Cursor(sluice.At(7))
+		if got := c.Offset(); got != 3 {
+			t.Errorf("%s: Offset() = %v, want 3", name, got)
+		}
+		c.Close()
+	}
+}
+
 func TestCloseWakesEverybody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := ring.New[int](2, ring.Options{Policy: ring.Gated})

@@ -43,10 +43,10 @@ func (r *Ring[T]) Stats() Stats {
 		position int64
 		opener   []uintptr
 	}
-	n := r.tail.Lock()
-	s := Stats{First: sluice.Offset(r.firstAt(n)), Next: sluice.Offset(n), BlockedWriters: r.gates.blocked}
+	n := r.tail.LockLong()
+	s := Stats{First: sluice.Offset(r.firstAt(n)), Next: sluice.Offset(n), BlockedWriters: len(r.gates.blocked)}
 	if s.BlockedWriters > 0 {
-		s.BlockedSince = r.gates.since
+		s.BlockedSince = r.gates.blocked[0].since
 	}
 	var all []open
 	for _, g := range r.gates.open {
@@ -54,7 +54,7 @@ func (r *Ring[T]) Stats() Stats {
 			all = append(all, open{p, g.opener[:]})
 		}
 	}
-	r.tail.Unlock(n)
+	r.tail.UnlockLong(n)
 	slices.SortFunc(all, func(a, b open) int { return cmp.Compare(a.position, b.position) })
 	for _, o := range all {
 		s.Cursors = append(s.Cursors, CursorStats{sluice.Offset(o.position), n - o.position, caller(o.opener)})

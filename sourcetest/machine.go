@@ -46,8 +46,8 @@ func modelRule[T any]() rule[T] {
 			property := Machine(k.outer, k.Config)
 			tries, failed := 0, false
 			rapid.Check(k.TB, func(rt *rapid.T) {
-				if tries++; !failed && tries > k.times(100) {
-					return // rapid wants its number of tries
+				if tries++; k.Slow && !failed && tries > k.times(100) {
+					return // rapid wants its number of tries, see -rapid.checks
 				}
 				defer func() { failed = failed || rt.Failed() }() // then it looks for a shorter sequence
 				property(rt)

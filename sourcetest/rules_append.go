@@ -14,8 +14,9 @@ func appendRules[T any]() []rule[T] {
 		run:  checkEmpty[T],
 	}, {
 		name: "offsets",
-		law:  "The value appended n-th has offset n, from 0: Append returns it, AppendAll takes consecutive ones and returns the first.",
-		run:  checkOffsets[T],
+		law: "The value appended n-th has offset n, from 0: Append returns it, AppendAll takes consecutive ones and returns " +
+			"the first.",
+		run: checkOffsets[T],
 	}, {
 		name: "bounds",
 		law:  "first <= next at every moment, and neither ever decreases.",

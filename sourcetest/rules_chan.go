@@ -147,7 +147,12 @@ func checkChanCursorClose[T any](k *trial[T]) {
 				k.Fatalf("Close() = %v, want nil", err)
 			}
 			k.idle()
+			left := 0
 			for range values { // what was put into it by then can still be received
+				left++
+			}
+			if k.bubble && left > size {
+				k.Fatalf("Chan gave %d values after Close of the cursor, want at most %d", left, size)
 			}
 			if err := stop(); err != nil {
 				k.Fatalf("stop() = %v, want nil", err)

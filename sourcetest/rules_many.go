@@ -81,7 +81,8 @@ func checkMany[T any](k *trial[T]) {
 		next := sluice.Offset(0)
 		for _, e := range entries[i] {
 			if n := book.at[e.Offset]; e.Offset < next || !k.Equal(e.Value, k.Value(n)) {
-				k.Fatalf("reader %d got %v at offset %d after offset %d, want %v, which was appended there", i, e.Value, e.Offset, next-1, k.Value(n))
+				k.Fatalf("reader %d got %v at offset %d after offset %d, want %v, which was appended there",
+					i, e.Value, e.Offset, next-1, k.Value(n))
 			}
 			next = e.Offset + 1
 		}

@@ -90,6 +90,8 @@ func (p *player) read(rt *rapid.T) {
 	_, corrupt := err.(*sluice.CorruptError)
 	switch atEnd := len(events) == 0; {
 	case err == nil && len(got) >= n:
+	case err == nil && name == "TryNext" && p.c.Lag() > 0:
+		p.Fatalf("TryNext() gave nothing, want one of %d values", p.c.Lag())
 	case err == nil && !slices.Contains(waiting, name): // there is nothing now
 	case err == errTimeout:
 	case lag || corrupt:
@@ -214,4 +216,56 @@ func TestScriptWaits(t *testing.T) {
 			t.Fatalf("Next() = %v, %v, want ErrClosed", v, err)
 		}
 	})
+}
+
+// TestChanStopBetweenGaps: stop takes back what nobody received, whatever gaps lie between. The cursor stands at the first of
+// those values, and gets them and the count of what it missed as if there had been no channel.
+func TestChanStopBetweenGaps(t *testing.T) {
+	script := &sourcetest.Script[int]{
+		Steps: []sourcetest.Step[int]{{Batch: []int{1, 2}}, {Lag: 3}, {Batch: []int{3, 4}}, {Corrupt: 2}, {Batch: []int{5}}, {Lag: 1}},
+		End:   sluice.ErrClosed,
+	}
+	for size := range 7 {
+		for first := range 5 {
+			for second := range 5 - first {
+				synctest.Test(t, func(t *testing.T) {
+					c := script.Cursor(sluice.Oldest()).SkipGaps()
+					defer c.Close()
+					stopBetweenGaps(t, c, size, first)
+					stopBetweenGaps(t, c, size, first+second)
+					got := first + second
+					for v, ok, err := c.TryNext(); err != sluice.ErrClosed; v, ok, err = c.TryNext() {
+						if got++; v != got || !ok || err != nil {
+							t.Fatalf("TryNext() = %v, %v, %v, want %d, true, nil", v, ok, err, got)
+						}
+					}
+					if missed := c.Missed(); got != 5 || missed != 6 {
+						t.Fatalf("got %d values, missed %d, want 5, 6", got, missed)
+					}
+				})
+			}
+		}
+	}
+}
+
+// stopBetweenGaps receives the values up to that one through a channel, and stops it when it is full.
+func stopBetweenGaps(t *testing.T, c *sluice.Cursor[int], size, upTo int) {
+	t.Helper()
+	got := int(int64(c.Offset()) - c.Missed())
+	values, stop := c.Chan(t.Context(), size)
+	for got < upTo {
+		if v := <-values; v != got+1 {
+			t.Fatalf("size %d, up to %d: <-values = %d, want %d", size, upTo, v, got+1)
+		}
+		got++
+	}
+	synctest.Wait()
+	if err := stop(); err != nil {
+		t.Fatalf("stop() = %v, want nil", err)
+	}
+	offset := []sluice.Offset{0, 1, 5, 6, 9}[upTo] // of the next value
+	if off, missed := c.Offset(), c.Missed(); off != offset || missed != int64(offset)-int64(upTo) {
+		t.Fatalf("size %d, up to %d: Offset() = %d, Missed() = %d, want %d, %d",
+			size, upTo, off, missed, offset, int64(offset)-int64(upTo))
+	}
 }

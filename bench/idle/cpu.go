@@ -28,3 +28,10 @@ func settle() {
 		}
 	}
 }
+
+// Cost returns the processor time that the process takes in the time d, in which the caller does nothing.
+func Cost(d time.Duration) time.Duration {
+	before := cpuTime()
+	time.Sleep(d)
+	return cpuTime() - before
+}

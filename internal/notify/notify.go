@@ -179,10 +179,12 @@ func (w *Waiter) Clear() {
 // nothing after the first call of w.
 func (l *List) Wait(ctx context.Context, w *Waiter, p *Parking, ready func() bool) (err error) {
 	l.Park(p, w)
+	defer func() { // also if ctx or ready panics: nobody may stay behind, and swallow a wake
+		l.Leave(p)
+		w.Clear()
+	}()
 	if !ready() {
 		err = w.Sleep(ctx)
 	}
-	l.Leave(p)
-	w.Clear()
 	return err
 }

@@ -130,6 +130,29 @@ func TestKickWakesOnlyOne(t *testing.T) {
 	})
 }
 
+// A reader that is kicked while a wake on its way to it was already counted must not be counted again.
+func TestKickOfOneThatIsDue(t *testing.T) {
+	var l notify.List
+	var w [4]notify.Waiter
+	var p [4]notify.Parking
+	for i := range 3 {
+		l.Park(&p[i], &w[i])
+	}
+	l.Wake() // signals two; the third is due
+	l.Kick(&p[2])
+	if l.Waiting() {
+		t.Error("Waiting() = true, though everybody is signalled")
+	}
+	l.Park(&p[3], &w[3])
+	if !l.Waiting() {
+		t.Error("Waiting() = false with one parked")
+	}
+	l.Kick(&p[3])
+	if l.Waiting() {
+		t.Error("Waiting() = true, though everybody is signalled")
+	}
+}
+
 func TestOneWaiterManyLists(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lists := make([]gate, 20)

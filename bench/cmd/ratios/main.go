@@ -1,7 +1,8 @@
 // Ratios prints how Sluice's stores compare with their rivals, and whether they reach their goals.
 //
-//	go run ./cmd/ratios                       # everything: about two minutes
+//	go run ./cmd/ratios                       # everything: some ten minutes
 //	go run ./cmd/ratios -run Live -rounds 15  # some tables, less noise
+//	go run ./cmd/ratios -run Ring -procs 8    # with that GOMAXPROCS
 //	go run ./cmd/ratios -patience 1m          # rounds wait while others use the processors
 //
 // The rows of a table are run one after the other in each round, so that what disturbs the machine disturbs them alike.
@@ -13,9 +14,12 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/sluice-go/sluice/bench/ratio"
+	"github.com/sluice-go/sluice/bench/rings"
 	"github.com/sluice-go/sluice/bench/values"
 )
 
@@ -24,7 +28,9 @@ func main() {
 	n := flag.Int("values", 1_000_000, "how many values each row handles")
 	patience := flag.Duration("patience", 0, "how long each table may wait for a quiet machine")
 	run := flag.String("run", "", "only tables whose title matches this `regexp`")
+	procs := flag.Int("procs", 0, "GOMAXPROCS; 0: as it is")
 	flag.Parse()
+	runtime.GOMAXPROCS(*procs)
 	if err := measure(*rounds, *n, *run, *patience); err != nil {
 		fmt.Fprintln(os.Stderr, "ratios:", err)
 		os.Exit(1)
@@ -40,7 +46,7 @@ func measure(rounds, n int, run string, patience time.Duration) error {
 		return fmt.Errorf("rounds and values must be at least 1, got %d and %d", rounds, n)
 	}
 	fmt.Printf("%s\n%d values, %d rounds\n\n", ratio.Machine(), n, rounds)
-	for _, t := range values.Tables(n) {
+	for _, t := range slices.Concat(values.Tables(n), rings.Tables(n)) {
 		if !want.MatchString(t.Title) {
 			continue
 		}
