@@ -100,7 +100,7 @@ func readEntries[T any](ctx context.Context, c *sluice.Cursor[T], n int) (got []
 			return got, told("Entries", err)
 		}
 		if e.Offset+1 != c.Offset() {
-			return got, fmt.Errorf("Entries gave offset %d, with the cursor at %d", e.Offset, c.Offset())
+			return got, fmt.Errorf("offset %d from Entries, with the cursor at %d", e.Offset, c.Offset())
 		}
 		if got = append(got, e.Value); len(got) == n {
 			return got, nil
@@ -115,7 +115,7 @@ func readBatches[T any](ctx context.Context, c *sluice.Cursor[T], n int) (got []
 		case err != nil:
 			return got, told("Batches", err)
 		case len(batch) == 0:
-			return got, fmt.Errorf("Batches gave an empty batch at %d", c.Offset())
+			return got, fmt.Errorf("an empty batch from Batches at %d", c.Offset())
 		}
 		if got = append(got, batch...); len(got) >= n {
 			return got, nil
