@@ -166,6 +166,7 @@ func (c *Cursor[T]) enter() { c.state.Add(inside) }
 
 func (c *Cursor[T]) leave() {
 	if c.state.Add(^(inside - 1)) == isClosed {
+		c.batch, c.kept = nil, nil // here, where nobody else can be reading them
 		c.closeReader()
 	}
 }
@@ -173,7 +174,6 @@ func (c *Cursor[T]) leave() {
 func (c *Cursor[T]) closeReader() error {
 	c.closeOnce.Do(func() {
 		c.cleanup.Stop()
-		c.batch, c.kept = nil, nil
 		c.closeErr = c.r.Close()
 	})
 	return c.closeErr

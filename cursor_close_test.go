@@ -220,3 +220,21 @@ func (r *late) Poll() ([]int, error) {
 }
 
 func (r *late) Wait(context.Context) error { return nil }
+
+// Close may come at any time, also while stop takes back what the channel left.
+func TestCloseWhileStopRuns(t *testing.T) {
+	for range 2000 {
+		_, c := numbers(t, 100)
+		values, stop := c.Chan(t.Context(), 3)
+		<-values
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			c.Close()
+		}()
+		if err := stop(); err != nil {
+			t.Fatalf("stop() = %v, want nil", err)
+		}
+		<-closed
+	}
+}

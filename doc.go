@@ -1,5 +1,5 @@
 // Package sluice is typed event fan-out: append a value once, and any number of readers follow it, each at its own pace,
-// from any point, over memory or disk, with one for … range.
+// from any point, with one for … range.
 //
 // This package is the contract: [Source], [Sink] and the one [Cursor] that everybody reads with. The stores are in
 // packages of their own, and differ in one thing only, what happens to old values:

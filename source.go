@@ -66,7 +66,11 @@ type Reader[T any] interface {
 	Poll() (batch []T, err error)
 
 	// Wait returns nil once Poll would return something other than (nil, nil), context.Cause(ctx) when ctx is done
-	// and ErrClosed when the reader is closed. It may also return nil too early, for no reason.
+	// and ErrClosed when the reader is closed. It may return nil too early now and then, for no reason, but not each
+	// time: its cursor would spin.
+	//
+	// A value may be appended after the Poll that found nothing and before Wait is called: so look again once you would
+	// be woken, and only then sleep.
 	Wait(ctx context.Context) error
 
 	// Offset returns the offset of the value that the next Poll starts with.

@@ -16,23 +16,20 @@ type span struct {
 // ages knows how old the retained values are. It is guarded by Replay.tail.
 type ages struct {
 	start time.Time
-	spans []span      // oldest first; may lag behind values that other limits dropped
-	timer *time.Timer // fires while spans is not empty; nil until the first value
+	now   time.Duration // of the append or the timer that is running, since start
+	spans []span        // oldest first; may lag behind values that other limits dropped
+	timer *time.Timer   // fires while spans is not empty; nil until the first value
+
+	// openSince is when the first value of the last chunk was appended. Dropped values are freed with their chunk, so
+	// one that spans a long time gets no more.
+	openSince time.Duration
 }
 
 const spansPerAge = 64
 
-// newest returns when the last value was appended, 0 if none is young enough.
-func (a *ages) newest() time.Duration {
-	if n := len(a.spans); n > 0 {
-		return a.spans[n-1].newest
-	}
-	return 0
-}
-
 // noteLocked books the values up to end as appended now.
 func (a *ages) noteLocked(end sluice.Offset, maxAge time.Duration) {
-	now := time.Since(a.start)
+	now := a.now
 	if n := len(a.spans); n > 0 && now-a.spans[n-1].oldest <= maxAge/spansPerAge {
 		a.spans[n-1].newest, a.spans[n-1].end = now, end
 		return
@@ -42,14 +39,27 @@ func (a *ages) noteLocked(end sluice.Offset, maxAge time.Duration) {
 
 // expiredLocked forgets the spans that are too old and returns the offset behind them, 0 if there is none.
 func (a *ages) expiredLocked(maxAge time.Duration) (before sluice.Offset) {
-	now := time.Since(a.start)
 	n := 0
-	for n < len(a.spans) && now-a.spans[n].newest >= maxAge {
+	for n < len(a.spans) && a.now-a.spans[n].newest >= maxAge {
 		before = a.spans[n].end
 		n++
 	}
 	a.spans = append(a.spans[:0], a.spans[n:]...)
 	return before
+}
+
+// noteTimeLocked reads the clock for an append at n, if there is a maxAge, and ends the last chunk if it is too old.
+func (r *Replay[T]) noteTimeLocked(n int64) {
+	a, maxAge := &r.keep.ages, r.keep.maxAge
+	if maxAge == 0 {
+		return
+	}
+	a.now = time.Since(a.start)
+	if n == r.base {
+		a.openSince = a.now
+	} else if a.now-a.openSince > maxAge/keptChunks {
+		r.limit = min(r.limit, n)
+	}
 }
 
 // ageLocked books the values up to end and starts the timer if they are the only ones. It returns what is too old.
@@ -80,9 +90,10 @@ func (r *Replay[T]) expireLong() (emptied bool) {
 	n := r.tail.LockLong()
 	defer r.tail.UnlockLong(n)
 	a := &r.keep.ages
+	a.now = time.Since(a.start)
 	emptied = r.dropLocked(sluice.Offset(n), a.expiredLocked(r.keep.maxAge), 0)
 	if len(a.spans) > 0 {
-		a.timer.Reset(a.spans[0].newest + r.keep.maxAge - time.Since(a.start))
+		a.timer.Reset(a.spans[0].newest + r.keep.maxAge - a.now)
 	}
 	return emptied
 }

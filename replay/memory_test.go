@@ -119,6 +119,12 @@ func TestReadingAllocatesNothing(t *testing.T) {
 	defer c.Close()
 	all, batches := c.All(ctx), c.Batches(ctx)
 	values, _ := c.Values(ctx)
+	entries := c.Entries(ctx)
+	backlog, _ := c.Backlog(ctx)
+	byChan := r.Cursor(sluice.Oldest())
+	defer byChan.Close()
+	ch, stop := byChan.Chan(ctx, 64)
+	defer stop()
 	n := 0
 	untilFull := func(int64) bool { n++; return n%5000 != 0 }
 	for name, read := range map[string]func(){
@@ -128,6 +134,9 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		"All":     func() { takeTwo(all, 5000) },
 		"Batches": func() { takeTwo(batches, 2) },
 		"Values":  func() { values(untilFull) },
+		"Entries": func() { takeTwo(entries, 5000) },
+		"Backlog": func() { c.Seek(sluice.Oldest()); backlog(untilFull) },
+		"Chan":    func() { <-ch },
 	} {
 		if got := testing.AllocsPerRun(20, read); got != 0 {
 			t.Errorf("%s allocates %v times, want 0", name, got)
@@ -243,4 +252,63 @@ func TestAgeFreesValues(t *testing.T) {
 		}
 		r.Close()
 	})
+}
+
+// A burst, a long pause and one value more: the value must not keep the burst in memory.
+func TestAgeFreesABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := replay.New[[]byte](replay.Options{MaxAge: time.Hour})
+		before := heapInUse()
+		for range 825 {
+			r.Append(context.Background(), make([]byte, 64<<10))
+		}
+		time.Sleep(55 * time.Minute)
+		r.Append(context.Background(), nil)
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if held := heapInUse() - before; held > 2<<20 {
+			first, next := r.Bounds()
+			t.Errorf("the log holds %d KiB for %d values", held>>10, next-first)
+		}
+	})
+}
+
+// One AppendAll of very many small values and some large ones: the large ones must not lie in one chunk.
+func TestMaxBytesWithUnevenValues(t *testing.T) {
+	r := replay.New[[]byte](replay.Options{MaxBytes: 1 << 20})
+	before := heapInUse()
+	vs := make([][]byte, 100_000)
+	for i := range vs[:96_000] {
+		vs[i] = []byte{1}
+	}
+	for i := range vs[96_000:] {
+		vs[96_000+i] = make([]byte, 16<<10)
+	}
+	r.AppendAll(t.Context(), vs)
+	vs = nil
+	r.Append(t.Context(), nil)
+	if held := heapInUse() - before; held > 3<<20 {
+		first, next := r.Bounds()
+		t.Errorf("the log holds %d KiB for %d values, want at most 3072", held>>10, next-first)
+	}
+	runtime.KeepAlive(r)
+}
+
+func TestLimitedAppendAllocatesOncePerChunk(t *testing.T) {
+	for name, o := range map[string]replay.Options{
+		"MaxValues": {MaxValues: 1000}, "MaxBytes": {MaxBytes: 1000}, "MaxAge": {MaxAge: time.Hour},
+	} {
+		r := replay.New[string](o)
+		for range 20_000 {
+			r.Append(t.Context(), "x")
+		}
+		got := testing.AllocsPerRun(10, func() {
+			for range 1000 {
+				r.Append(context.Background(), "x")
+			}
+		})
+		if most := 1000.0/60 + 1; got > most { // at these limits the chunks hold 60 and more
+			t.Errorf("%s: 1000 appends allocate %v times, want at most %v", name, got, most)
+		}
+	}
 }

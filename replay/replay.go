@@ -102,11 +102,10 @@ func (r *Replay[T]) appendLimited(v T) (off sluice.Offset, err error) {
 		n := r.tail.Lock()
 		off, err = r.putLocked(n, v, 0)
 		r.tail.Unlock(r.tail.Next())
-	} else {
-		off, err = r.appendSized(v)
+		r.wake()
+		return off, err
 	}
-	r.wake()
-	return off, err
+	return r.appendSized(v)
 }
 
 // appendSized is appendLimited with MaxBytes. It unlocks even if SizeOf panics, with v appended if it does so on an old
@@ -114,12 +113,16 @@ func (r *Replay[T]) appendLimited(v T) (off sluice.Offset, err error) {
 func (r *Replay[T]) appendSized(v T) (sluice.Offset, error) {
 	size := r.keep.sizeOf(v)
 	n := r.tail.LockLong()
-	defer func() { r.tail.UnlockLong(r.tail.Next()) }()
+	defer func() {
+		r.tail.UnlockLong(r.tail.Next())
+		r.wake()
+	}()
 	return r.putLocked(n, v, size)
 }
 
 // putLocked appends v, which has that size, at the end, n, and publishes it before it drops others for it.
 func (r *Replay[T]) putLocked(n int64, v T, size int64) (sluice.Offset, error) {
+	r.noteTimeLocked(n)
 	if n >= r.limit {
 		if r.ended.Load() != nil {
 			return 0, r.appendErr()
@@ -135,7 +138,7 @@ func (r *Replay[T]) putLocked(n int64, v T, size int64) (sluice.Offset, error) {
 // AppendAll adds all values of vs at consecutive offsets and returns the first of them. No reader sees some of them and
 // not the others. The other rules are those of [Replay.Append].
 func (r *Replay[T]) AppendAll(_ context.Context, vs []T) (sluice.Offset, error) {
-	size := r.keep.sizeOfAll(vs)
+	size, cuts := r.keep.sizeOfAll(vs)
 	first := r.tail.LockLong()
 	defer func() {
 		r.tail.UnlockLong(r.tail.Next())
@@ -144,22 +147,30 @@ func (r *Replay[T]) AppendAll(_ context.Context, vs []T) (sluice.Offset, error) 
 	if r.ended.Load() != nil {
 		return 0, r.appendErr()
 	}
+	r.noteTimeLocked(first)
 	n := first
-	for perChunk := r.keep.perChunk(size, len(vs)); len(vs) > 0; {
-		if n >= r.limit {
-			r.growLocked(n)
-		}
-		k := copy(r.open[n-r.base:], vs[:min(len(vs), perChunk)])
-		vs, n = vs[k:], n+int64(k)
-		if k == perChunk {
-			r.limit = n
-		}
+	for _, cut := range cuts {
+		n = r.copyLocked(n, vs[n-first:cut])
+		r.limit = n
 	}
+	n = r.copyLocked(n, vs[n-first:])
 	r.tail.Advance(n)
 	if r.keep.limited && n > first {
 		r.retainLocked(sluice.Offset(n), size)
 	}
 	return sluice.Offset(first), nil
+}
+
+// copyLocked writes vs to the slots from n on, in new chunks where it takes them, and returns the end.
+func (r *Replay[T]) copyLocked(n int64, vs []T) int64 {
+	for len(vs) > 0 {
+		if n >= r.limit {
+			r.growLocked(n)
+		}
+		k := copy(r.open[n-r.base:], vs)
+		vs, n = vs[k:], n+int64(k)
+	}
+	return n
 }
 
 // growLocked puts a larger chunk behind the last one, which gets no more values, at the end, n.
@@ -186,7 +197,7 @@ func (r *Replay[T]) linkLocked(end sluice.Offset, size int) {
 // openLocked makes c the chunk that writers fill.
 func (r *Replay[T]) openLocked(c *chunk[T]) {
 	r.open, r.base = c.slots, int64(c.base)
-	r.keep.openBytes, r.keep.openSince = 0, r.keep.ages.newest()
+	r.keep.openBytes, r.keep.ages.openSince = 0, r.keep.ages.now
 	if r.limit = r.base + int64(len(r.open)); r.ended.Load() != nil {
 		r.limit = math.MinInt64
 	}
@@ -224,7 +235,7 @@ func (r *Replay[T]) Close() error { return r.CloseWithError(nil) }
 
 // CloseWithError ends the log with an error, as [io.PipeWriter.CloseWithError] does: readers, late ones too, get what is
 // retained and then err, so that a failed stream never looks complete. A nil err, or [sluice.ErrClosed], is Close. On a
-// log that has ended already it does nothing. It always returns nil.
+// log that has ended already it does nothing. Appends get [sluice.ErrClosed]. It always returns nil.
 //
 // If err is itself a gap (*[sluice.LagError], *[sluice.CorruptError]) readers get an error that wraps it: to them it is
 // no gap of this log, but final.

@@ -23,7 +23,8 @@ type Options struct {
 
 	// SizeOf is a func(T) int64 that returns the size of a value in bytes, for MaxBytes. Strings and []byte may leave
 	// it nil: then their length counts. It is called when a value is appended and again when it is dropped, then
-	// with a lock held: it must return the same both times, and not use the log. New panics if it is another type.
+	// with a lock held: it must return the same both times, and not use the log. Without MaxBytes it has no use. New
+	// panics if it is another type.
 	SizeOf any
 }
 
@@ -40,11 +41,13 @@ type retention[T any] struct {
 
 	ages ages // for maxAge
 
-	// What is in the last chunk. Dropped values are freed with their chunk, so one that holds much, or spans a long
-	// time, gets no more; see fullLocked.
+	// openBytes is the size of the last chunk's values, since it was opened or cut. Dropped values are freed with their
+	// chunk, so one that holds much gets no more. It is never too small.
 	openBytes int64
-	openSince time.Duration
 }
+
+// keptChunks is into how many chunks, at least, a limit by bytes or age divides a log: memory comes back by whole ones.
+const keptChunks = 8
 
 func newRetention[T any](o Options) retention[T] {
 	switch {
@@ -103,24 +106,21 @@ func (k *retention[T]) sizeOf(v T) int64 {
 	return min(size, k.maxBytes+1) // already too much; the sum of a few can't overflow
 }
 
-// sizeOfAll measures values to be appended at once.
-func (k *retention[T]) sizeOfAll(vs []T) (size int64) {
+// sizeOfAll measures values to be appended at once, and says behind which of them a chunk has to end, so that none holds
+// too much.
+func (k *retention[T]) sizeOfAll(vs []T) (size int64, cuts []int) {
 	if k.size == nil {
-		return 0
+		return 0, nil
 	}
+	piece := int64(0)
 	for i := range vs {
-		size += k.sizeOf(vs[i])
+		one := k.sizeOf(vs[i])
+		size += one
+		if piece += one; piece > k.maxBytes/keptChunks {
+			cuts, piece = append(cuts, i+1), 0
+		}
 	}
-	return size
-}
-
-// perChunk returns how many of n values that have that size together may lie in one chunk.
-func (k *retention[T]) perChunk(size int64, n int) int {
-	if size == 0 {
-		return n + 1
-	}
-	average := max(1, size/int64(n))
-	return 1 + int(min(int64(n), k.maxBytes/keptChunks/average))
+	return size, cuts
 }
 
 // retainLocked books the values up to end, which were just appended and have that size, and drops what is too old or
@@ -136,23 +136,12 @@ func (r *Replay[T]) retainLocked(end sluice.Offset, size int64) {
 		keep = max(keep, r.ageLocked(end))
 	}
 	k.bytes += size
-	k.openBytes += size
-	if r.fullLocked() {
+	if k.openBytes += size; k.openBytes > k.maxBytes/keptChunks {
 		r.limit = min(r.limit, int64(end))
 	}
 	if k.bytes > k.maxBytes || keep > first { // without maxBytes both are 0
 		r.dropLocked(end, keep, end-1)
 	}
-}
-
-// keptChunks is into how many chunks, at least, a limit by bytes or age divides a log: memory comes back by whole ones.
-const keptChunks = 8
-
-// fullLocked reports whether the last chunk holds as much as one shall of a log with a limit.
-func (r *Replay[T]) fullLocked() bool {
-	k := &r.keep
-	return k.openBytes > k.maxBytes/keptChunks ||
-		k.maxAge > 0 && k.ages.newest()-k.openSince > k.maxAge/keptChunks
 }
 
 // Trim drops all values below before, now. A negative before, or one that is not retained any more, does nothing; one

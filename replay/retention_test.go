@@ -311,3 +311,36 @@ func TestBoundsWhileAppending(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A SizeOf that panics on an old value while a new one is appended: the new one is there, and readers hear of it.
+func TestSizeOfPanicsOnAnOldValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad := false
+		r := replay.New[int](replay.Options{MaxBytes: 1, SizeOf: func(v int) int64 {
+			if bad && v == 0 {
+				panic("no size")
+			}
+			return 1
+		}})
+		appendN(t, r, 1)
+		c := r.Cursor(sluice.Newest())
+		defer c.Close()
+		got := make(chan int, 1)
+		go func() {
+			v, _ := c.Next(context.Background())
+			got <- v
+		}()
+		synctest.Wait()
+		bad = true
+		func() {
+			defer func() { recover() }()
+			r.Append(t.Context(), 1)
+		}()
+		bad = false
+		if v := <-got; v != 1 {
+			t.Errorf("Next() = %v, want 1", v)
+		}
+		appendN(t, r, 1)
+		wantBounds(t, r, 2, 3)
+	})
+}

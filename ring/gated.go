@@ -254,7 +254,7 @@ func (g *gatedReader[T]) Seek(p sluice.Position) error {
 
 // seekLocked moves the gate, at the end n, which no writer can move meanwhile.
 func (g *gatedReader[T]) seekLocked(p sluice.Position, n int64) error {
-	first := sluice.Offset(g.ring.firstAt(n))
+	first := sluice.Offset(g.ring.firstLocked(n))
 	off, err := p.Resolve(first, sluice.Offset(n))
 	if err != nil {
 		return err

@@ -236,3 +236,31 @@ func readAndSeek(ctx context.Context, r *ring.Ring[int]) {
 		}
 	}
 }
+
+// Whoever looks at the bounds while fills panic sees them right.
+func TestBoundsWhileFillPanics(t *testing.T) {
+	r := ring.New[int](2, ring.Options{Policy: ring.Gated})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer cancel()
+		for range 20_000 {
+			for range 3 {
+				r.Append(ctx, 1)
+			}
+			func() {
+				defer func() { recover() }()
+				r.AppendFunc(ctx, 2, func([]int) { panic("no") })
+			}()
+		}
+	})
+	var before sluice.Offset
+	for ctx.Err() == nil {
+		first, next := r.Bounds()
+		if first < before || first > next {
+			t.Errorf("Bounds() = %v, %v after first was %v", first, next, before)
+		}
+		before = first
+	}
+	wg.Wait()
+}

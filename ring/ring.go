@@ -227,15 +227,19 @@ func (r *Ring[T]) wake() {
 
 // Bounds returns the oldest retained offset and the one that the next value will get. An atomic load or two.
 func (r *Ring[T]) Bounds() (first, next sluice.Offset) {
+	floor := r.floor.Load() // before the end, which it is never above, and which only grows
 	n := r.tail.Next()
-	return sluice.Offset(r.firstAt(n)), sluice.Offset(n)
+	return sluice.Offset(max(r.firstAt(n), floor)), sluice.Offset(n)
 }
 
-// firstAt returns the oldest retained offset while the end is next. It depends on nothing else, save a floor that is never
-// above any end, so the two always fit.
+// firstLocked is firstAt with the floor. The caller holds the tail's lock.
+func (r *Ring[T]) firstLocked(next int64) int64 { return max(r.firstAt(next), r.floor.Load()) }
+
+// firstAt returns the oldest retained offset while the end is next, save for a floor. It depends on nothing else, so the two
+// always fit.
 func (r *Ring[T]) firstAt(next int64) int64 {
 	if r.policy == Gated {
-		return max(r.start, next-r.size, r.floor.Load())
+		return max(r.start, next-r.size)
 	}
 	// The chunk that next falls into counts, though it is not there before its first value is: its place is taken from
 	// the oldest one without further notice.

@@ -44,7 +44,7 @@ func (r *Ring[T]) Stats() Stats {
 		opener   []uintptr
 	}
 	n := r.tail.LockLong()
-	s := Stats{First: sluice.Offset(r.firstAt(n)), Next: sluice.Offset(n), BlockedWriters: len(r.gates.blocked)}
+	s := Stats{First: sluice.Offset(r.firstLocked(n)), Next: sluice.Offset(n), BlockedWriters: len(r.gates.blocked)}
 	if s.BlockedWriters > 0 {
 		s.BlockedSince = r.gates.blocked[0].since
 	}

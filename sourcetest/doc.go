@@ -22,7 +22,7 @@
 //
 // # Concurrency
 //
-// Each rule runs in a bubble of testing/synctest, so that a lost wake-up fails at once instead of after a timeout, and a
+// Each rule runs in a bubble of testing/synctest, so that a wake-up that is lost fails at once instead of after a timeout, and a
 // goroutine that is left behind is found without guessing. So Test must not be called from within a bubble. A log that waits
 // for the outside world (a server, a child process) can't live in one; see [Config.NoSynctest].
 //

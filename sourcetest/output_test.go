@@ -83,7 +83,7 @@ func TestRuleNames(t *testing.T) {
 	for _, b := range broken {
 		found[b.rule] = true
 	}
-	// What these say is the work of sluice.Cursor whatever the log does: scripts and mutants of Cursor test them.
+	// What these say is the work of sluice.Cursor whatever the log does: scripts test them, and the tests of package sluice.
 	for _, name := range []string{
 		"empty", "ways agree", "backlog", "lag", "break", "panic", "errors are last", "done context", "chan", "chan stop",
 		"chan context", "chan cursor close", "cursor close", "open while writing",

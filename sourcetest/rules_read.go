@@ -87,7 +87,7 @@ func (k *trial[T]) readBy(w way[T], c *sluice.Cursor[T], from, to sluice.Offset)
 }
 
 func checkBacklog[T any](k *trial[T]) {
-	n := k.room(10)
+	n := k.room(400) // several batches, so that a Backlog that tails gets to what is appended meanwhile
 	k.append(n - n/2)
 	c := k.cursor(sluice.Oldest())
 	values, why := c.Backlog(k.ctx())

@@ -49,8 +49,11 @@
 // or stdin ends. An empty line is an event too. A line of more than 1 MiB comes in several events, all but the last
 // marked "cut". Bytes that are not UTF-8 arrive as U+FFFD, for JSON can't hold them.
 //
+// A file is looked at five times a second. One that is replaced twice between two looks is not seen in between, nor is it
+// seen that one was truncated if by then it has grown back to its old size.
+//
 // When stdin ends, what is retained is served until the process is stopped. SIGINT and SIGTERM stop it within 3
-// seconds, with exit code 0; an error is 1, wrong usage 2. The server has no authentication, so it listens on the
+// seconds, with exit code 0; an error is 1, wrong usage 2 (of the built program: go run makes 1 of both). The server has no authentication, so it listens on the
 // loopback address unless told otherwise.
 package main
 

@@ -46,7 +46,7 @@ func TestUsage(t *testing.T) {
 		{"-keep -1", 2, "at least 0"},
 		{"-every 0s", 2, "more than 0"},
 		{"-heartbeat x", 2, "heartbeat"},
-		{"-file " + dir, 1, "not a regular file"},
+		{"-file " + dir, 1, "is a directory"},
 		{"-addr " + busy.Addr().String(), 1, "in use"},
 		{"-addr 127.0.0.1:99999", 1, "port"},
 		{"-addr 127.0.0.1:0", 0, "metrics on http://127.0.0.1:"},

@@ -69,10 +69,18 @@ func (o options) check(args []string) error {
 		return fmt.Errorf("both stdin and -file %s: follow one of them", o.file)
 	case o.existing && o.file == "":
 		return fmt.Errorf("-existing is for -file")
-	case o.keep < 0 || o.maxBytes < 0 || o.maxAge < 0:
-		return fmt.Errorf("-keep, -max-bytes and -max-age must be at least 0")
-	case o.every <= 0 || o.heartbeat <= 0 || o.writeTimeout <= 0:
-		return fmt.Errorf("-every, -heartbeat and -write-timeout must be more than 0")
+	case o.keep < 0:
+		return fmt.Errorf("-keep must be at least 0, got %d", o.keep)
+	case o.maxBytes < 0:
+		return fmt.Errorf("-max-bytes must be at least 0, got %d", o.maxBytes)
+	case o.maxAge < 0:
+		return fmt.Errorf("-max-age must be at least 0, got %v", o.maxAge)
+	case o.every <= 0:
+		return fmt.Errorf("-every must be more than 0, got %v", o.every)
+	case o.heartbeat <= 0:
+		return fmt.Errorf("-heartbeat must be more than 0, got %v", o.heartbeat)
+	case o.writeTimeout <= 0:
+		return fmt.Errorf("-write-timeout must be more than 0, got %v", o.writeTimeout)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func (s *stream) start(r *http.Request) (p sluice.Position, reset string, err er
 // behind returns the position behind last.
 func (s *stream) behind(epoch string, last sluice.Offset) (p sluice.Position, reset string) {
 	if epoch != s.epoch {
-		return sluice.Oldest(), "the log was made anew"
+		return sluice.Oldest(), "the log was made anew: the id is from another run of the server"
 	}
 	// The end never moves back, so a position within is still within when the cursor is opened.
 	if _, next := s.source.Bounds(); last >= next {

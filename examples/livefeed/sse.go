@@ -65,6 +65,9 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err = se.greet(reset); err == nil {
 		err = se.follow(r.Context(), s.heartbeat)
 	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) { // what the server writes behind us, the end, needs time of its own
+		se.rc.SetWriteDeadline(time.Now().Add(s.writeTimeout))
+	}
 	// The server cancels the context of a request whose write failed, so the deadline is looked for first.
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -185,7 +185,7 @@ func TestEpochReset(t *testing.T) {
 		if run == 0 {
 			c.wantGreeting(-1)
 		} else {
-			c.wantEvent("reset", -1, `{"reason":"the log was made anew"}`)
+			c.wantEvent("reset", -1, `{"reason":"the log was made anew: the id is from another run of the server"}`)
 		}
 		c.wantValues(0, 3)
 		b := c.next()
@@ -255,6 +255,26 @@ func TestHeartbeat(t *testing.T) {
 			}
 			put(t, f, 1) // a beat costs no value
 			c.wantValues(n, n)
+		}
+	})
+}
+
+// A stream whose last write is longer ago than a write may take still ends as it should when the server is stopped.
+func TestStopEndsAQuietStream(t *testing.T) {
+	o := defaults(t)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		ln, log, done := newPipes(), newJournal().logger(), make(chan error, 1)
+		go func() { done <- serveHTTP(ctx, ln, newHandler(newFeed(o), o, log), log) }()
+		c := follow(t, ln.dial(), "/events", "")
+		c.wantGreeting(-1)
+		c.wantEvent("live", -1, `{"next":0}`)
+		time.Sleep(o.writeTimeout + time.Second) // of the bubble's time, and before the first heartbeat
+		cancel()
+		c.wantEnd()
+		if err := <-done; err != nil {
+			t.Errorf("serveHTTP() = %v, want nil", err)
 		}
 	})
 }

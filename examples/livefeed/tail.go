@@ -119,7 +119,7 @@ func (t *tail) read(ctx context.Context) (n int64, err error) {
 			return n, nil
 		default:
 			again, err := t.rewind(ctx)
-			if !again {
+			if !again || err != nil {
 				return n, err
 			}
 		}
@@ -166,6 +166,9 @@ func (t *tail) open() error {
 	info, err := os.Stat(t.path)
 	if err != nil {
 		return err
+	}
+	if info.IsDir() {
+		return fmt.Errorf("%s is a directory: -file follows one file", t.path)
 	}
 	if !info.Mode().IsRegular() { // opening a named pipe could block for ever
 		return fmt.Errorf("%s is not a regular file: it can't be followed by name, but may be read on stdin", t.path)

@@ -143,7 +143,7 @@ func TestTailReplacedByDirectory(t *testing.T) {
 	for range 3 {
 		tl.want("a")
 	}
-	if got := strings.Count(j.wait(t, "not a regular file"), "not a regular file"); got != 1 {
+	if got := strings.Count(j.wait(t, "is a directory"), "is a directory"); got != 1 {
 		t.Errorf("the trouble was logged %d times, want once", got)
 	}
 	if err := os.Remove(path); err != nil {
