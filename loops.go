@@ -21,8 +21,8 @@ const stride = 16
 // After a gap the loop goes on if the body does. Any other error, context.Cause(ctx) included, is yielded once, last.
 // When the source is closed and everything was read, or the cursor is closed, the loop just stops. It looks at ctx and
 // Close at least every 16 values. A body that must tell its own context's end from the writer's error compares err with
-// context.Cause(ctx): ctx may be done while another error is yielded. However it ends (break and panic too), the cursor stands after the last value that
-// the body saw, and another loop goes on there.
+// context.Cause(ctx): ctx may be done while another error is yielded. However it ends (break and panic too), the cursor
+// stands after the last value that the body saw, and another loop goes on there.
 //
 // A value costs about 2 ns, and no allocation; see BenchmarkAll.
 func (c *Cursor[T]) All(ctx context.Context) iter.Seq2[T, error] {

@@ -29,12 +29,11 @@ const spansPerAge = 64
 
 // noteLocked books the values up to end as appended now.
 func (a *ages) noteLocked(end sluice.Offset, maxAge time.Duration) {
-	now := a.now
-	if n := len(a.spans); n > 0 && now-a.spans[n-1].oldest <= maxAge/spansPerAge {
-		a.spans[n-1].newest, a.spans[n-1].end = now, end
+	if n := len(a.spans); n > 0 && a.now-a.spans[n-1].oldest <= maxAge/spansPerAge {
+		a.spans[n-1].newest, a.spans[n-1].end = a.now, end
 		return
 	}
-	a.spans = append(a.spans, span{oldest: now, newest: now, end: end})
+	a.spans = append(a.spans, span{oldest: a.now, newest: a.now, end: end})
 }
 
 // expiredLocked forgets the spans that are too old and returns the offset behind them, 0 if there is none.

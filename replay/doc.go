@@ -13,8 +13,8 @@
 // # Concurrency
 //
 // Any number of goroutines may append, read (each with its own cursor), trim and close at once. Writers take turns on one
-// word, which is also the published end. Readers take no lock while they read: values lie in chunks, a published slot never changes, and a batch is a piece of a
-// chunk, lent without a copy. A reader that waits is parked, and costs an append one atomic load.
+// word, which is also the published end. Readers take no lock while they read: values lie in chunks, a published slot never
+// changes, and a batch is a piece of a chunk, lent without a copy. A reader that waits is parked, and costs an append one atomic load.
 //
 // # Loss
 //

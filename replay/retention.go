@@ -94,11 +94,9 @@ func sizeFunc[T any](o Options) func(T) int64 {
 	return length.(func(T) int64)
 }
 
-// sizeOf measures a value to be appended. Writers call it before they take the lock.
+// sizeOf measures a value, with maxBytes. Writers call it before they take the lock; for values to be dropped it is called
+// with the lock held.
 func (k *retention[T]) sizeOf(v T) int64 {
-	if k.size == nil {
-		return 0
-	}
 	size := k.size(v)
 	if size < 0 {
 		panic(fmt.Sprintf("replay: SizeOf must return at least 0, got %d for %v", size, v))

@@ -16,8 +16,3 @@ func Pins[T any](r *Ring[T]) (pins int) {
 	}
 	return pins
 }
-
-// FalseSharing is a gate for the benchmark of the same name.
-type Gate = gate
-
-func (g *Gate) Store(n int64) { g.position.Store(n) }
