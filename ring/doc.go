@@ -20,7 +20,8 @@
 // # Concurrency
 //
 // Any number of goroutines may append, read (each with its own cursor) and close at once. Writers take turns on one word,
-// which is also the published end. Readers take no lock. A reader that waits is parked and costs an append one atomic load.
+// which is also the published end; a single writer can be spared even that ([Options].SingleWriter). Readers take no lock. A
+// reader that finds nothing yields once, then parks, and costs an append one atomic load.
 //
 // # Loss
 //

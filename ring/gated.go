@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,14 +32,24 @@ import (
 //     woken too, and arms again if it needs more room.
 //   - Where a position falls (a cursor is opened or seeks back) other gates may be the slowest now: all debts are
 //     forgiven, and the writers arm again.
+//
+// # Frozen
+//
+// Cursors are opened, moved and closed, and room is looked for, while the ring is frozen: with the tail locked. A single
+// writer has no lock to take, so there it is mu, which the writer takes only to look at the gates, and changed tells it to:
+// whoever freezes the ring sets changed and then loads the end; the writer publishes an end and, before it appends again,
+// loads changed. So a writer that does not see it has published no more than the end that the other one loads, but for the
+// one append that it may be at. That is at most size values, and such a ring has twice as many slots: they don't fall on
+// those that a cursor may be opened at.
 type gates struct {
-	open []*gate // guarded by the tail's lock
+	mu   sync.Mutex // freezes the ring of a single writer
+	open []*gate    // guarded by the freeze
 	room notify.List
 
-	armed  atomic.Bool // set under the tail's lock, cleared by the one that brings behind to 0
+	armed  atomic.Bool // set while frozen, cleared by the one that brings behind to 0
 	behind atomic.Int64
 
-	// Guarded by the tail's lock.
+	// Guarded by the freeze.
 	blocked []*sleeper // writers that wait for room, the first to do so first
 	spare   []*sleeper
 }
@@ -53,12 +64,12 @@ type sleeper struct {
 // A gate is how far one cursor lets the writers go. It fills its cache line, so that readers don't slow each other.
 type gate struct {
 	// position is the offset up to which the reader is done. It is stored by the reader, or, when it moves for another
-	// reason, under the tail's lock. Only a Seek makes it fall, under the lock.
+	// reason, while the ring is frozen. Only a Seek makes it fall, while frozen.
 	position atomic.Int64
 	debt     atomic.Int64 // the position that a writer waits for; 0: none
 	_        [48]byte
 
-	index  int        // in gates.open; guarded by the tail's lock
+	index  int        // in gates.open; guarded by the freeze
 	opener [8]uintptr // the call stack of Cursor
 }
 
@@ -87,8 +98,8 @@ func (g *gates) slowest() int64 {
 	return least
 }
 
-// arm sees to it that the writers are woken when the slowest gates have moved. The caller holds the tail's lock and has
-// parked on room.
+// arm sees to it that the writers are woken when the slowest gates have moved. The ring is frozen, and the caller has parked
+// on room.
 func (g *gates) arm() {
 	if g.armed.Load() {
 		return
@@ -105,7 +116,7 @@ func (g *gates) arm() {
 	g.settle()
 }
 
-// disarm forgives all debts, so that writers that sleep look again. The caller holds the tail's lock.
+// disarm forgives all debts, so that writers that sleep look again. The ring is frozen.
 func (g *gates) disarm() {
 	if !g.armed.Load() {
 		return
@@ -136,16 +147,70 @@ func (r *Ring[T]) makeRoom(ctx context.Context, n int64, count int) (int64, erro
 	case r.policy == Overwrite:
 		r.turn(n)
 		return n, nil
+	case r.single:
+		return r.makeRoomAlone(ctx, n, count)
 	case r.hasRoom(n, count):
 		return n, nil
 	}
 	return r.waitForRoom(ctx, n, count)
 }
 
-// waitForRoom is makeRoom where there is none.
+// makeRoomAlone is makeRoom of a gated ring's single writer.
+func (r *Ring[T]) makeRoomAlone(ctx context.Context, n int64, count int) (_ int64, err error) {
+	if n+int64(count) <= r.limit && !r.changed.Load() {
+		return n, nil
+	}
+	r.freeze()
+	r.limit = math.MinInt64
+	if !r.hasRoom(n, count) {
+		if _, err = r.waitForRoom(ctx, n, count); err != nil {
+			return 0, err
+		}
+	}
+	r.changed.Store(false)
+	r.thaw(n)
+	return n, nil
+}
+
+// freeze returns the end, which no writer moves by more than the append that it is at until thaw, and not at all without
+// SingleWriter; then the writers look at the gates.
+func (r *Ring[T]) freeze() (n int64) {
+	if !r.single {
+		return r.tail.Lock()
+	}
+	r.gates.mu.Lock()
+	r.changed.Store(true)
+	return r.tail.Next()
+}
+
+func (r *Ring[T]) thaw(n int64) {
+	if r.single {
+		r.gates.mu.Unlock()
+	} else {
+		r.tail.Unlock(n)
+	}
+}
+
+// freezeLong is freeze for longer: writers that come meanwhile sleep.
+func (r *Ring[T]) freezeLong() (n int64) {
+	if r.single {
+		return r.freeze()
+	}
+	return r.tail.LockLong()
+}
+
+func (r *Ring[T]) thawLong(n int64) {
+	if r.single {
+		r.thaw(n)
+	} else {
+		r.tail.UnlockLong(n)
+	}
+}
+
+// waitForRoom is makeRoom where there is none, of a frozen ring. It is thawed on an error only.
 func (r *Ring[T]) waitForRoom(ctx context.Context, n int64, count int) (_ int64, err error) {
 	if ctx == nil {
-		r.tail.Unlock(n)
+		r.thaw(n)
 		panic("ring: Append on a gated ring needs a context")
 	}
 	g := r.gates
@@ -161,22 +226,26 @@ func (r *Ring[T]) waitForRoom(ctx context.Context, n int64, count int) (_ int64,
 		err = sluice.ErrClosed
 	}
 	if err != nil {
-		r.tail.Unlock(n)
+		r.thaw(n)
 		return 0, err
 	}
 	return n, nil
 }
 
-// sleep unlocks the tail at n, sleeps until there may be room for count values, and returns the end with the tail locked
-// again.
+// sleep thaws the ring, sleeps until there may be room for count values, and returns the end of the ring, frozen again.
 func (r *Ring[T]) sleep(ctx context.Context, s *sleeper, n int64, count int) (_ int64, err error) {
 	g := r.gates
+	r.thaw(n)
+	runtime.Gosched() // once, as readers do: often they make room for less than parking costs
+	if n = r.freeze(); r.ended.Load() || r.hasRoom(n, count) {
+		return n, nil
+	}
 	g.room.Park(&s.parking, &s.waiter)
 	g.arm()
 	if !r.hasRoom(n, count) { // after arm: a reader that moved before owes nothing, and will not wake us
-		r.tail.Unlock(n)
+		r.thaw(n)
 		err = s.waiter.Sleep(ctx)
-		n = r.tail.Lock()
+		n = r.freeze()
 	}
 	g.room.Leave(&s.parking)
 	s.waiter.Clear()
@@ -228,32 +297,36 @@ type gatedReader[T any] struct {
 func newGatedReader[T any](r *Ring[T], p sluice.Position) *gatedReader[T] {
 	g := &gatedReader[T]{waiting: waiting[T]{ring: r}}
 	runtime.Callers(3, g.gate.opener[:])
-	n := r.tail.Lock()
+	n := r.freeze()
 	g.gate.index = len(r.gates.open)
 	r.gates.open = append(r.gates.open, &g.gate)
-	err := g.seekLocked(p, n)
+	err := g.seekFrozen(p, n)
 	if err != nil {
 		r.gates.pass(&g.gate, math.MaxInt64) // it holds nobody back
 	}
-	r.tail.Unlock(n)
+	r.thaw(n)
 	g.open(err)
 	return g
 }
 
-// lower makes the writers look at the gates again before they pass what a gate at that position allows.
-func (r *Ring[T]) lower(position int64) { r.limit = min(r.limit, position+r.size) }
+// lower makes the writers look at the gates again before they pass what a gate at that position allows. The ring is frozen.
+func (r *Ring[T]) lower(position int64) {
+	if !r.single { // who looks anyway
+		r.limit = min(r.limit, position+r.size)
+	}
+}
 
 func (g *gatedReader[T]) Seek(p sluice.Position) error {
 	if g.closed.Load() {
 		return sluice.ErrClosed
 	}
-	n := g.ring.tail.Lock()
-	defer g.ring.tail.Unlock(n)
-	return g.seekLocked(p, n)
+	n := g.ring.freeze()
+	defer g.ring.thaw(n)
+	return g.seekFrozen(p, n)
 }
 
-// seekLocked moves the gate, at the end n, which no writer can move meanwhile.
-func (g *gatedReader[T]) seekLocked(p sluice.Position, n int64) error {
+// seekFrozen moves the gate, at the end n of the frozen ring.
+func (g *gatedReader[T]) seekFrozen(p sluice.Position, n int64) error {
 	first := sluice.Offset(g.ring.firstLocked(n))
 	off, err := p.Resolve(first, sluice.Offset(n))
 	if err != nil {
@@ -287,8 +360,8 @@ func (g *gatedReader[T]) Poll() ([]T, error) {
 	if count == 0 {
 		return nil, endIf(ended)
 	}
-	i := g.off & (r.size - 1)
-	count = min(count, r.size-i, max(1, r.size/4)) // a quarter at most, so that writers hear of progress in time
+	i := g.off & r.mask
+	count = min(count, r.mask+1-i, max(1, r.size/4)) // a quarter at most, so that writers hear of progress in time
 	g.off += count
 	return r.slots[i : i+count : i+count], nil
 }
@@ -312,12 +385,12 @@ func (g *gatedReader[T]) Close() error {
 		return nil
 	}
 	r := g.ring
-	n := r.tail.Lock()
+	n := r.freeze()
 	i, last := g.gate.index, len(r.gates.open)-1
 	r.gates.open[i] = r.gates.open[last]
 	r.gates.open[i].index = i
 	r.gates.open = slices.Delete(r.gates.open, last, last+1)
-	r.tail.Unlock(n)
+	r.thaw(n)
 	r.gates.pass(&g.gate, math.MaxInt64)
 	return nil
 }

@@ -13,6 +13,30 @@ import (
 	"github.com/sluice-go/sluice/ring"
 )
 
+// eachGated runs a test with one writer at a time over both forms of a gated ring.
+func eachGated(t *testing.T, test func(t *testing.T, o ring.Options)) {
+	for name, o := range map[string]ring.Options{
+		"locked":       {Policy: ring.Gated},
+		"SingleWriter": {Policy: ring.Gated, SingleWriter: true},
+	} {
+		t.Run(name, func(t *testing.T) { test(t, o) })
+	}
+}
+
+func eachGatedInBubble(t *testing.T, test func(t *testing.T, o ring.Options)) {
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		synctest.Test(t, func(t *testing.T) { test(t, o) })
+	})
+}
+
+// writers returns how many writers a ring with these options may have of n.
+func writers(o ring.Options, n int) int {
+	if o.SingleWriter {
+		return 1
+	}
+	return n
+}
+
 // blocked starts an append and returns what it will return, after checking that it waits.
 func blocked(t *testing.T, r *ring.Ring[int], ctx context.Context) <-chan error {
 	t.Helper()
@@ -45,8 +69,8 @@ func goesOn(t *testing.T, got <-chan error, want error) {
 }
 
 func TestGatedWaitsForTheSlowest(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := ring.New[int](8, ring.Options{Policy: ring.Gated})
+	eachGatedInBubble(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](8, o)
 		appendN(t, r, 100) // nobody reads: nobody waits
 		fast, slow := r.Cursor(sluice.Newest()), r.Cursor(sluice.Newest())
 		defer fast.Close()
@@ -74,8 +98,8 @@ func TestGatedWaitsForTheSlowest(t *testing.T) {
 
 // What a reader has let go of can be used at once, though it then stalls for ever: the writer does not wait for more.
 func TestGatedUsesEverySlotThatIsFree(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := ring.New[int](1024, ring.Options{Policy: ring.Gated})
+	eachGatedInBubble(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](1024, o)
 		c := r.Cursor(sluice.Oldest())
 		defer c.Close()
 		appendN(t, r, 1024)
@@ -117,15 +141,17 @@ func TestGatedAppendIsCancelled(t *testing.T) {
 }
 
 func TestGatedBatchThatCanNeverFit(t *testing.T) {
-	r := ring.New[int](4, ring.Options{Policy: ring.Gated})
-	c := r.Cursor(sluice.Oldest())
-	defer c.Close()
-	_, err := r.AppendAll(t.Context(), make([]int, 5))
-	if err == nil || !strings.Contains(err.Error(), "5 values can't be appended at once to a gated ring that holds 4") {
-		t.Errorf("AppendAll(5 values) = _, %v, want an error that says 5 and 4", err)
-	}
-	appendN(t, r, 1)
-	wantValue(t, c, 0)
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](4, o)
+		c := r.Cursor(sluice.Oldest())
+		defer c.Close()
+		_, err := r.AppendAll(t.Context(), make([]int, 5))
+		if err == nil || !strings.Contains(err.Error(), "5 values can't be appended at once to a gated ring that holds 4") {
+			t.Errorf("AppendAll(5 values) = _, %v, want an error that says 5 and 4", err)
+		}
+		appendN(t, r, 1)
+		wantValue(t, c, 0)
+	})
 }
 
 // A large batch that waits must not keep a single value from the room there is.
@@ -152,29 +178,31 @@ func TestGatedSmallAppendPassesALargeOne(t *testing.T) {
 }
 
 func TestGatedForgottenAndFailedCursorsHoldNobody(t *testing.T) {
-	r := ring.New[int](4, ring.Options{Policy: ring.Gated})
-	c := r.Cursor(sluice.At(9))
-	appendN(t, r, 20)
-	if _, err := c.Next(t.Context()); err == nil {
-		t.Error("Next() at a position beyond the end = nil")
-	}
-	if err := c.Seek(sluice.Last(3)); err != nil {
-		t.Fatalf("Seek(Last(3)) = %v, want nil", err)
-	}
-	wantValue(t, c, 17)
-	if got := len(r.Stats().Cursors); got != 1 {
-		t.Errorf("Stats() lists %d cursors, want 1", got)
-	}
-	c.Close()
-	if got := len(r.Stats().Cursors); got != 0 {
-		t.Errorf("Stats() lists %d cursors after Close, want 0", got)
-	}
-	appendN(t, r, 20)
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](4, o)
+		c := r.Cursor(sluice.At(9))
+		appendN(t, r, 20)
+		if _, err := c.Next(t.Context()); err == nil {
+			t.Error("Next() at a position beyond the end = nil")
+		}
+		if err := c.Seek(sluice.Last(3)); err != nil {
+			t.Fatalf("Seek(Last(3)) = %v, want nil", err)
+		}
+		wantValue(t, c, 17)
+		if got := len(r.Stats().Cursors); got != 1 {
+			t.Errorf("Stats() lists %d cursors, want 1", got)
+		}
+		c.Close()
+		if got := len(r.Stats().Cursors); got != 0 {
+			t.Errorf("Stats() lists %d cursors after Close, want 0", got)
+		}
+		appendN(t, r, 20)
+	})
 }
 
 func TestGatedSeekBackAndBelow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := ring.New[int](8, ring.Options{Policy: ring.Gated})
+	eachGatedInBubble(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](8, o)
 		c := r.Cursor(sluice.Oldest())
 		defer c.Close()
 		for range 20 {
@@ -194,19 +222,21 @@ func TestGatedSeekBackAndBelow(t *testing.T) {
 }
 
 func TestGatedSeekForgetsTheGap(t *testing.T) {
-	r := ring.New[int](8, ring.Options{Policy: ring.Gated})
-	appendN(t, r, 20)
-	c := r.Cursor(sluice.At(3))
-	defer c.Close()
-	c.Seek(sluice.Newest())
-	wantNothing(t, c, nil)
-	appendN(t, r, 1)
-	wantValue(t, c, 20)
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](8, o)
+		appendN(t, r, 20)
+		c := r.Cursor(sluice.At(3))
+		defer c.Close()
+		c.Seek(sluice.Newest())
+		wantNothing(t, c, nil)
+		appendN(t, r, 1)
+		wantValue(t, c, 20)
+	})
 }
 
 func TestStatsSayWhoHoldsTheWriterBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := ring.New[int](8, ring.Options{Policy: ring.Gated})
+	eachGatedInBubble(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](8, o)
 		quick := r.Cursor(sluice.Oldest())
 		defer quick.Close()
 		stuck := r.Cursor(sluice.Oldest())
@@ -235,85 +265,124 @@ func TestStatsSayWhoHoldsTheWriterBack(t *testing.T) {
 
 // A cursor opened at Newest gets every value appended after that, while writers run and others come and go.
 func TestGatedCursorsComeAndGo(t *testing.T) {
-	const writers, each = 3, 5_000
-	r := ring.New[int](16, ring.Options{Policy: ring.Gated})
-	ctx, cancel := context.WithCancel(t.Context())
-	var writing, reading sync.WaitGroup
-	for range writers {
-		writing.Go(func() {
-			for i := range each {
-				if _, err := r.Append(t.Context(), i); err != nil {
-					t.Errorf("Append() = _, %v, want nil", err)
-				}
-			}
-		})
-	}
-	for i := range 6 {
-		reading.Go(func() {
-			for round := 0; ctx.Err() == nil; round++ {
-				_, before := r.Bounds()
-				c := r.Cursor(sluice.Newest())
-				start := c.Offset()
-				if start < before {
-					t.Errorf("a cursor at Newest starts at %v, want at least %v", start, before)
-				}
-				n := sluice.Offset(0)
-				for _, err := range c.All(ctx) {
-					if err != nil {
-						break
-					}
-					if n++; c.Offset() != start+n {
-						t.Errorf("Offset() = %v after %d values from %v", c.Offset(), n, start)
-					}
-					if n == sluice.Offset(i*7+round%20) {
-						break
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		const each = 5_000
+		writers := writers(o, 3)
+		r := ring.New[int](16, o)
+		ctx, cancel := context.WithCancel(t.Context())
+		var writing, reading sync.WaitGroup
+		for range writers {
+			writing.Go(func() {
+				for i := range each {
+					if _, err := r.Append(t.Context(), i); err != nil {
+						t.Errorf("Append() = _, %v, want nil", err)
 					}
 				}
-				if c.Missed() != 0 {
-					t.Errorf("Missed() = %d, want 0", c.Missed())
+			})
+		}
+		for i := range 6 {
+			reading.Go(func() {
+				for round := 0; ctx.Err() == nil; round++ {
+					_, before := r.Bounds()
+					c := r.Cursor(sluice.Newest())
+					start := c.Offset()
+					if start < before {
+						t.Errorf("a cursor at Newest starts at %v, want at least %v", start, before)
+					}
+					n := sluice.Offset(0)
+					for _, err := range c.All(ctx) {
+						if err != nil {
+							break
+						}
+						if n++; c.Offset() != start+n {
+							t.Errorf("Offset() = %v after %d values from %v", c.Offset(), n, start)
+						}
+						if n == sluice.Offset(i*7+round%20) {
+							break
+						}
+					}
+					if c.Missed() != 0 {
+						t.Errorf("Missed() = %d, want 0", c.Missed())
+					}
+					c.Close()
 				}
-				c.Close()
-			}
-		})
-	}
-	writing.Wait()
-	cancel()
-	reading.Wait()
-	if _, next := r.Bounds(); next != writers*each {
-		t.Errorf("Bounds() = _, %v, want %d", next, writers*each)
-	}
+			})
+		}
+		writing.Wait()
+		cancel()
+		reading.Wait()
+		if _, next := r.Bounds(); int(next) != writers*each {
+			t.Errorf("Bounds() = _, %v, want %d", next, writers*each)
+		}
+	})
 }
 
 // A later stage that must only see what an earlier one has finished reads from a ring that the earlier one appends to.
 func TestStages(t *testing.T) {
-	const n = 5000
-	raw, parsed := ring.New[int](64, ring.Options{Policy: ring.Gated}), ring.New[int](64, ring.Options{Policy: ring.Gated})
-	in, out := raw.Cursor(sluice.Oldest()), parsed.Cursor(sluice.Oldest())
-	go func() {
-		defer parsed.Close()
-		defer in.Close()
-		for v, err := range in.All(t.Context()) {
-			if err != nil {
-				return
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		const n = 5000
+		raw, parsed := ring.New[int](64, o), ring.New[int](64, o)
+		in, out := raw.Cursor(sluice.Oldest()), parsed.Cursor(sluice.Oldest())
+		go func() {
+			defer parsed.Close()
+			defer in.Close()
+			for v, err := range in.All(t.Context()) {
+				if err != nil {
+					return
+				}
+				parsed.Append(t.Context(), 2*v)
 			}
-			parsed.Append(t.Context(), 2*v)
+		}()
+		go func() {
+			defer raw.Close()
+			for i := range n {
+				raw.Append(t.Context(), i)
+			}
+		}()
+		want := 0
+		for v, err := range out.All(t.Context()) {
+			if v != 2*want || err != nil {
+				t.Fatalf("All() yields %v, %v, want %v, nil", v, err, 2*want)
+			}
+			want++
 		}
-	}()
-	go func() {
-		defer raw.Close()
-		for i := range n {
-			raw.Append(t.Context(), i)
+		if want != n {
+			t.Errorf("%d values came through, want %d", want, n)
 		}
-	}()
-	want := 0
-	for v, err := range out.All(t.Context()) {
-		if v != 2*want || err != nil {
-			t.Fatalf("All() yields %v, %v, want %v, nil", v, err, 2*want)
+		out.Close()
+	})
+}
+
+// A cursor that is opened while the single writer is in the middle of an append, which takes no lock, gets everything that is
+// retained, and then what is being appended.
+func TestGatedCursorOpenedWithinAnAppend(t *testing.T) {
+	r := ring.New[int](8, ring.Options{Policy: ring.Gated, SingleWriter: true})
+	appendN(t, r, 20)
+	var c *sluice.Cursor[int]
+	if _, err := r.AppendFunc(t.Context(), 8, func(dst []int) {
+		opened := make(chan struct{})
+		for i := range dst {
+			dst[i] = 20 + i
+			if i == 4 {
+				go func() {
+					defer close(opened)
+					c = r.Cursor(sluice.Oldest())
+				}()
+				<-opened
+			}
 		}
-		want++
+	}); err != nil {
+		t.Fatalf("AppendFunc() = _, %v, want nil", err)
 	}
-	if want != n {
-		t.Errorf("%d values came through, want %d", want, n)
+	defer c.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Append(ctx, 28); err != context.Canceled {
+		t.Errorf("Append() = _, %v, want it to wait for the new cursor", err)
 	}
-	out.Close()
+	for want := 12; want < 28; want++ {
+		wantValue(t, c, want)
+	}
+	appendN(t, r, 1)
+	wantValue(t, c, 28)
 }

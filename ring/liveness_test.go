@@ -60,8 +60,8 @@ func TestGatedCursorSeeksBackBehindAWaitingWriter(t *testing.T) {
 }
 
 func TestGatedAppendWithoutAContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := ring.New[int](2, ring.Options{Policy: ring.Gated})
+	eachGatedInBubble(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](2, o)
 		c := r.Cursor(sluice.Oldest())
 		defer c.Close()
 		appendN(t, r, 2)
@@ -84,10 +84,10 @@ func TestGatedAppendWithoutAContext(t *testing.T) {
 }
 
 func TestBlockedSinceIsWhenTheWaitBegan(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	eachGatedInBubble(t, func(t *testing.T, o ring.Options) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		r := ring.New[int](8, ring.Options{Policy: ring.Gated})
+		r := ring.New[int](8, o)
 		c := r.Cursor(sluice.Oldest())
 		defer c.Close()
 		appendN(t, r, 8)
@@ -106,25 +106,29 @@ func TestBlockedSinceIsWhenTheWaitBegan(t *testing.T) {
 }
 
 func TestGatedRefusesWhatCanNeverFit(t *testing.T) {
-	r := ring.New[int](4, ring.Options{Policy: ring.Gated}) // no cursor
-	if _, err := r.AppendAll(t.Context(), make([]int, 100)); err == nil {
-		t.Error("AppendAll(100 values) on a ring of 4 = _, nil")
-	}
-	if _, err := r.AppendFunc(t.Context(), math.MaxInt, func([]int) { t.Error("fill is called") }); err == nil {
-		t.Error("AppendFunc(MaxInt) on a ring of 4 = _, nil")
-	}
-	appendN(t, r, 1)
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](4, o) // no cursor
+		if _, err := r.AppendAll(t.Context(), make([]int, 100)); err == nil {
+			t.Error("AppendAll(100 values) on a ring of 4 = _, nil")
+		}
+		if _, err := r.AppendFunc(t.Context(), math.MaxInt, func([]int) { t.Error("fill is called") }); err == nil {
+			t.Error("AppendFunc(MaxInt) on a ring of 4 = _, nil")
+		}
+		appendN(t, r, 1)
+	})
 }
 
 // One goroutine that appends and reads by turns must not wait for itself, however small the ring.
 func TestGatedByTurns(t *testing.T) {
-	r := ring.New[int](1, ring.Options{Policy: ring.Gated})
-	c := r.Cursor(sluice.Oldest())
-	defer c.Close()
-	for want := range 100 {
-		appendN(t, r, 1)
-		wantValue(t, c, want)
-	}
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](1, o)
+		c := r.Cursor(sluice.Oldest())
+		defer c.Close()
+		for want := range 100 {
+			appendN(t, r, 1)
+			wantValue(t, c, want)
+		}
+	})
 }
 
 func TestCloseWakesAWaitingCursor(t *testing.T) {
@@ -151,66 +155,70 @@ func TestCloseWakesAWaitingCursor(t *testing.T) {
 
 // However Close meets a read, the closed cursor holds nobody back.
 func TestGatedCloseWhileReading(t *testing.T) {
-	rounds := 20_000
-	if testing.Short() {
-		rounds = 1000
-	}
-	for i := range rounds {
-		r := ring.New[int](4, ring.Options{Policy: ring.Gated})
-		c := r.Cursor(sluice.Oldest())
-		started, done := make(chan struct{}), make(chan struct{})
-		go func() {
-			close(started)
-			c.Next(context.Background())
-			close(done)
-		}()
-		<-started
-		for range i % 60 {
-			r.Bounds()
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		rounds := 20_000
+		if testing.Short() {
+			rounds = 1000
 		}
-		c.Close()
-		<-done
-		if n := len(r.Stats().Cursors); n != 0 {
-			t.Fatalf("round %d: Stats() lists %d cursors after Close and Next have returned", i, n)
+		for i := range rounds {
+			r := ring.New[int](4, o)
+			c := r.Cursor(sluice.Oldest())
+			started, done := make(chan struct{}), make(chan struct{})
+			go func() {
+				close(started)
+				c.Next(context.Background())
+				close(done)
+			}()
+			<-started
+			for range i % 60 {
+				r.Bounds()
+			}
+			c.Close()
+			<-done
+			if n := len(r.Stats().Cursors); n != 0 {
+				t.Fatalf("round %d: Stats() lists %d cursors after Close and Next have returned", i, n)
+			}
 		}
-	}
+	})
 }
 
 // Writers of all sizes, some cancelled, and cursors that open anywhere, seek back and are closed from elsewhere: all that is
 // to be appended is.
 func TestGatedStaysAlive(t *testing.T) {
-	for range 20 {
-		r := ring.New[int](16, ring.Options{Policy: ring.Gated})
-		ctx, cancel := context.WithCancel(t.Context())
-		var writing, reading sync.WaitGroup
-		for range 3 {
-			writing.Go(func() {
-				for range 300 {
-					one, cancel := ctx, context.CancelFunc(func() {})
-					if rand.N(20) == 0 {
-						one, cancel = context.WithTimeout(ctx, rand.N(100*time.Microsecond))
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		for range 20 {
+			r := ring.New[int](16, o)
+			ctx, cancel := context.WithCancel(t.Context())
+			var writing, reading sync.WaitGroup
+			for range writers(o, 3) {
+				writing.Go(func() {
+					for range 300 {
+						one, cancel := ctx, context.CancelFunc(func() {})
+						if rand.N(20) == 0 {
+							one, cancel = context.WithTimeout(ctx, rand.N(100*time.Microsecond))
+						}
+						if _, err := r.AppendAll(one, make([]int, rand.N(17))); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+							t.Errorf("AppendAll() = _, %v, want nil or a deadline", err)
+						}
+						cancel()
 					}
-					if _, err := r.AppendAll(one, make([]int, rand.N(17))); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-						t.Errorf("AppendAll() = _, %v, want nil or a deadline", err)
+				})
+			}
+			for range 3 {
+				reading.Go(func() {
+					for ctx.Err() == nil {
+						readAndSeek(ctx, r)
 					}
-					cancel()
-				}
-			})
+				})
+			}
+			writing.Wait() // a writer that is never woken hangs here
+			cancel()
+			reading.Wait()
+			if n := len(r.Stats().Cursors); n != 0 {
+				t.Errorf("Stats() lists %d cursors, want none", n)
+			}
 		}
-		for range 3 {
-			reading.Go(func() {
-				for ctx.Err() == nil {
-					readAndSeek(ctx, r)
-				}
-			})
-		}
-		writing.Wait() // a writer that is never woken hangs here
-		cancel()
-		reading.Wait()
-		if n := len(r.Stats().Cursors); n != 0 {
-			t.Errorf("Stats() lists %d cursors, want none", n)
-		}
-	}
+	})
 }
 
 func readAndSeek(ctx context.Context, r *ring.Ring[int]) {
@@ -239,28 +247,30 @@ func readAndSeek(ctx context.Context, r *ring.Ring[int]) {
 
 // Whoever looks at the bounds while fills panic sees them right.
 func TestBoundsWhileFillPanics(t *testing.T) {
-	r := ring.New[int](2, ring.Options{Policy: ring.Gated})
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer cancel()
-		for range 20_000 {
-			for range 3 {
-				r.Append(ctx, 1)
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](2, o)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			defer cancel()
+			for range 20_000 {
+				for range 3 {
+					r.Append(ctx, 1)
+				}
+				func() {
+					defer func() { recover() }()
+					r.AppendFunc(ctx, 2, func([]int) { panic("no") })
+				}()
 			}
-			func() {
-				defer func() { recover() }()
-				r.AppendFunc(ctx, 2, func([]int) { panic("no") })
-			}()
+		})
+		var before sluice.Offset
+		for ctx.Err() == nil {
+			first, next := r.Bounds()
+			if first < before || first > next {
+				t.Errorf("Bounds() = %v, %v after first was %v", first, next, before)
+			}
+			before = first
 		}
+		wg.Wait()
 	})
-	var before sluice.Offset
-	for ctx.Err() == nil {
-		first, next := r.Bounds()
-		if first < before || first > next {
-			t.Errorf("Bounds() = %v, %v after first was %v", first, next, before)
-		}
-		before = first
-	}
-	wg.Wait()
 }

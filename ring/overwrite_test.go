@@ -2,6 +2,7 @@ package ring_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -261,8 +262,14 @@ func TestNoTornValues(t *testing.T) {
 
 // One writer that takes no lock, and readers: nothing torn, nothing lost without a word, whatever method it appends by.
 func TestSingleWriter(t *testing.T) {
+	for _, policy := range []ring.Policy{ring.Overwrite, ring.Gated} {
+		t.Run(fmt.Sprint("policy ", policy), func(t *testing.T) { testSingleWriter(t, policy) })
+	}
+}
+
+func testSingleWriter(t *testing.T, policy ring.Policy) {
 	const n = 50_000
-	r := ring.New[wide](100, ring.Options{SingleWriter: true})
+	r := ring.New[wide](100, ring.Options{Policy: policy, SingleWriter: true})
 	var reading sync.WaitGroup
 	for range 4 {
 		c := r.Cursor(sluice.Oldest())
@@ -279,7 +286,7 @@ func TestSingleWriter(t *testing.T) {
 				}
 				received++
 			}
-			if received+c.Missed() != n {
+			if received+c.Missed() != n || policy == ring.Gated && c.Missed() > 0 {
 				t.Errorf("received %d + missed %d, want %d", received, c.Missed(), n)
 			}
 		})

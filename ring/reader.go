@@ -2,6 +2,7 @@ package ring
 
 import (
 	"context"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/sluice-go/sluice"
@@ -14,6 +15,7 @@ type waiting[T any] struct {
 	off  int64 // of the value that the next Poll starts with
 	bad  error // the position could not be resolved; cleared by Seek
 
+	parks   int // how often it parks before it yields again
 	closed  atomic.Bool
 	waiter  notify.Waiter
 	parking notify.Parking
@@ -38,14 +40,37 @@ func (w *waiting[T]) failed() error {
 }
 
 func (w *waiting[T]) Wait(ctx context.Context) error {
-	if err := w.ring.readers.Wait(ctx, &w.waiter, &w.parking, w.ready); err != nil {
-		return err
+	if !w.yield() {
+		if err := w.ring.readers.Wait(ctx, &w.waiter, &w.parking, w.ready); err != nil {
+			return err
+		}
 	}
 	if w.closed.Load() {
 		return sluice.ErrClosed
 	}
 	return nil
 }
+
+// yield lets others run, once, and reports whether there is something to read then: that costs less than to park and be
+// woken. It pays where readers share processors with the writers, who then fill half a ring. A reader with a processor to
+// itself would come back for a few values and take the tail's cache line from the writers: so one whose yield brought
+// little parks the next times.
+func (w *waiting[T]) yield() bool {
+	if w.parks > 0 {
+		w.parks--
+		return false
+	}
+	runtime.Gosched()
+	if w.ring.tail.Next()-w.off < enough {
+		w.parks = parksInARow
+	}
+	return w.ready()
+}
+
+const (
+	enough      = 64 // values that a yield has to bring
+	parksInARow = 31
+)
 
 func (w *waiting[T]) ready() bool {
 	return w.ring.tail.Next() > w.off || w.ring.ended.Load() || w.failed() != nil

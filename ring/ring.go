@@ -30,8 +30,8 @@ type Options struct {
 	Policy Policy
 
 	// SingleWriter is the caller's promise that calls of Append, AppendAll, AppendFunc and Close never overlap, whatever
-	// readers do; overlapping ones are a data race. It makes Append about 1.8 times as fast. Only for Overwrite: with
-	// Gated, where opening and closing a cursor takes part in writing, New panics.
+	// readers do; overlapping ones are a data race. It makes Append about 1.8 times as fast. A gated ring then takes twice
+	// the memory.
 	SingleWriter bool
 }
 
@@ -40,6 +40,7 @@ type Options struct {
 type Ring[T any] struct {
 	// Constant.
 	policy Policy
+	single bool       // Options.SingleWriter
 	start  int64      // the first offset: 0, but for tests
 	size   int64      // the number of values that are kept at least
 	mask   int64      // offset n is in slots[n&mask]
@@ -58,7 +59,8 @@ type Ring[T any] struct {
 	// least number there is, so that one comparison tells all.
 	slots   []T
 	limit   int64
-	scratch []T // of AppendFunc, for slots that do not lie side by side
+	changed atomic.Bool // Gated with SingleWriter: limit may be too high; see gates
+	scratch []T         // of AppendFunc, for slots that do not lie side by side
 
 	_ [64]byte
 
@@ -74,14 +76,14 @@ type Ring[T any] struct {
 
 // New returns an empty ring that keeps at least the last capacity values; [Ring.Bounds] says how many. It panics if
 // capacity is less than 1. Memory, at once or (Overwrite) as it fills: capacity rounded up to a power of two, at least 2
-// (Gated), or to chunks of at most 128 values, and one chunk (Overwrite).
+// (Gated; twice that with SingleWriter), or to chunks of at most 128 values, and one chunk (Overwrite).
 func New[T any](capacity int, o Options) *Ring[T] { return newAt[T](capacity, o, 0) }
 
 func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 	if capacity < 1 {
 		panic(fmt.Sprintf("ring: capacity must be at least 1, got %d", capacity))
 	}
-	r := &Ring[T]{policy: o.Policy, start: start}
+	r := &Ring[T]{policy: o.Policy, single: o.SingleWriter, start: start}
 	switch o.Policy {
 	case Overwrite:
 		r.chunks = newChunks[T](capacity)
@@ -89,12 +91,13 @@ func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 		r.mask, r.limit = r.chunks.size-1, start
 	case Gated:
 		r.size = int64(1) << bits.Len(uint(max(capacity, 2)-1)) // with 1, a reader that holds a batch would hold all
-		r.slots = make([]T, r.size)
-		r.mask, r.limit = r.size-1, math.MaxInt64
-		r.gates = new(gates)
-		if o.SingleWriter {
-			panic("ring: SingleWriter is for Overwrite, got it with Gated")
+		slots := r.size
+		if r.single {
+			slots *= 2 // see gates
 		}
+		r.slots = make([]T, slots)
+		r.mask, r.limit = slots-1, math.MaxInt64
+		r.gates = new(gates)
 	default:
 		panic(fmt.Sprintf("ring: policy must be Overwrite or Gated, got %d", o.Policy))
 	}
@@ -108,7 +111,7 @@ func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 // Cost: two atomic read-modify-writes and a load, no allocation (Overwrite: none in steady state); see BenchmarkAppend.
 func (r *Ring[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
 	n := r.tail.Lock()
-	if n >= r.limit {
+	if n >= r.limit || r.changed.Load() {
 		var err error
 		if n, err = r.makeRoom(ctx, n, 1); err != nil {
 			return 0, err
@@ -157,7 +160,7 @@ func (r *Ring[T]) AppendFunc(ctx context.Context, n int, fill func(dst []T)) (fi
 	if dst := r.sideBySide(off, n); dst != nil {
 		defer func() {
 			if end == off && r.policy == Gated {
-				r.floor.Store(max(r.floor.Load(), off+int64(n)-r.size))
+				r.floor.Store(max(r.floor.Load(), off+int64(n)-int64(len(r.slots))))
 			}
 		}()
 		fill(dst)
@@ -176,6 +179,9 @@ func (r *Ring[T]) AppendFunc(ctx context.Context, n int, fill func(dst []T)) (fi
 
 // lockLong returns the end with the tail locked for long and, Gated, room for count values.
 func (r *Ring[T]) lockLong(ctx context.Context, count int) (int64, error) {
+	if r.single {
+		return r.makeRoomFor(ctx, r.tail.LockLong(), count)
+	}
 	for {
 		n := r.tail.LockLong()
 		if !r.ended.Load() && (r.policy == Overwrite || int64(count) <= r.size && r.hasRoom(n, count)) {

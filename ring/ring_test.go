@@ -81,7 +81,6 @@ func TestMisusePanics(t *testing.T) {
 		"capacity must be at least 1, got 0":         func() { ring.New[int](0, ring.Options{}) },
 		"capacity must be at least 1, got -5":        func() { ring.New[int](-5, ring.Options{Policy: ring.Gated}) },
 		"policy must be Overwrite or Gated, got 7":   func() { ring.New[int](1, ring.Options{Policy: 7}) },
-		"SingleWriter is for Overwrite":              func() { ring.New[int](1, ring.Options{Policy: ring.Gated, SingleWriter: true}) },
 		"AppendFunc needs at least 0 values, got -1": func() { ring.New[int](1, ring.Options{}).AppendFunc(context.Background(), -1, nil) },
 	} {
 		func() {

@@ -43,7 +43,7 @@ func (r *Ring[T]) Stats() Stats {
 		position int64
 		opener   []uintptr
 	}
-	n := r.tail.LockLong()
+	n := r.freezeLong()
 	s := Stats{First: sluice.Offset(r.firstLocked(n)), Next: sluice.Offset(n), BlockedWriters: len(r.gates.blocked)}
 	if s.BlockedWriters > 0 {
 		s.BlockedSince = r.gates.blocked[0].since
@@ -54,7 +54,7 @@ func (r *Ring[T]) Stats() Stats {
 			all = append(all, open{p, g.opener[:]})
 		}
 	}
-	r.tail.UnlockLong(n)
+	r.thawLong(n)
 	slices.SortFunc(all, func(a, b open) int { return cmp.Compare(a.position, b.position) })
 	for _, o := range all {
 		s.Cursors = append(s.Cursors, CursorStats{sluice.Offset(o.position), n - o.position, caller(o.opener)})

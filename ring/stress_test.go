@@ -16,17 +16,23 @@ import (
 
 var stress = flag.Duration("stress", time.Second, "how long TestStress runs")
 
-// Eight writers and eight readers that open and close cursors, stall, seek and cancel at random, for -stress. Each cursor
+// Eight writers, or the one there may be, and eight readers that open and close cursors, stall, seek and cancel at random, for -stress. Each cursor
 // checks that what it received and missed is all that it passed, and that each writer's values keep their order.
 func TestStress(t *testing.T) {
-	for name, o := range policies {
+	forms := map[string]ring.Options{
+		"Overwrite":               {},
+		"Gated":                   {Policy: ring.Gated},
+		"Overwrite, SingleWriter": {SingleWriter: true},
+		"Gated, SingleWriter":     {Policy: ring.Gated, SingleWriter: true},
+	}
+	for name, o := range forms {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), *stress/2)
+			ctx, cancel := context.WithTimeout(t.Context(), *stress/time.Duration(len(forms)))
 			defer cancel()
 			r := ring.New[[2]int64](200, o)
 			var wg sync.WaitGroup
 			var appended, received atomic.Int64
-			for w := range int64(8) {
+			for w := range int64(writers(o, 8)) {
 				wg.Go(func() { appended.Add(stressWrite(ctx, t, r, w)) })
 			}
 			for range 8 {

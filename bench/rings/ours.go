@@ -16,12 +16,16 @@ const chanSize = 64
 func ours[T values.Value]() []Rival {
 	gated := ring.Options{Policy: ring.Gated}
 	single := ring.Options{SingleWriter: true}
+	gatedSingle := ring.Options{Policy: ring.Gated, SingleWriter: true}
 	return []Rival{
 		{Name: Gated, New: newOurs[T](gated, one, byValue), Writers: true, Modest: true},
 		{Name: GatedBatches, New: newOurs[T](gated, one, byBatch), Writers: true},
 		{Name: Gated16, New: newOurs[T](gated, all16, byBatch), Writers: true, Modest: true},
 		{Name: GatedFill16, New: newOurs[T](gated, fill16, byBatch), Writers: true, Modest: true},
 		{Name: GatedChan, New: newOurs[T](gated, one, byChan), Writers: true},
+		{Name: GatedSingle, New: newOurs[T](gatedSingle, one, byValue), Modest: true},
+		{Name: GatedSingleBatches, New: newOurs[T](gatedSingle, one, byBatch)},
+		{Name: GatedSingle16, New: newOurs[T](gatedSingle, all16, byBatch), Modest: true},
 		{Name: Overwrite, New: newOurs[T](ring.Options{}, one, byValue), Lossy: true, Writers: true, Modest: true},
 		{Name: Overwrite16, New: newOurs[T](ring.Options{}, all16, byBatch), Lossy: true, Writers: true, Modest: true},
 		{Name: Single, New: newOurs[T](single, one, byValue), Lossy: true, Modest: true},

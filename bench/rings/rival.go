@@ -42,6 +42,11 @@ const (
 	Gated16      = "gated-16"
 	GatedFill16  = "gated-fill-16"
 	GatedChan    = "gated-chan"
+
+	GatedSingle        = "gated-single"
+	GatedSingleBatches = "gated-single-batches"
+	GatedSingle16      = "gated-single-16"
+
 	Overwrite    = "overwrite"
 	Overwrite16  = "overwrite-16"
 	Single       = "overwrite-single"

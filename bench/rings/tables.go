@@ -56,8 +56,8 @@ func few(readers int) int {
 }
 
 var (
-	recordRows = []string{Channels, Cond16, Slots, Disruptor, Disruptor16, Bound, Gated, Gated16, GatedFill16, Overwrite, Overwrite16}
-	crowdRows  = []string{Disruptor, Disruptor16, Cond, Gated, GatedBatches, Gated16}
+	recordRows = []string{Channels, Cond16, Slots, Disruptor, Disruptor16, Bound, Gated, Gated16, GatedFill16, GatedSingle16, Overwrite, Overwrite16}
+	crowdRows  = []string{Disruptor, Disruptor16, Cond, Gated, GatedBatches, Gated16, GatedSingleBatches, GatedSingle16}
 )
 
 func everybody() (names []string) {
@@ -91,15 +91,21 @@ func goals(readers int) (gs []ratio.Goal) {
 			gs = append(gs, ratio.Goal{Row: row, Peer: peer, AtLeast: x})
 		}
 	}
-	atLeast(Gated, Channels, map[int]float64{1: 3.3, 4: 12, 16: 35, 64: 45})
-	atLeast(Gated, Cond, map[int]float64{1: 1.9, 4: 1.9, 16: 1.9, 64: 1.9})
-	atLeast(GatedBatches, Cond, map[int]float64{1: 1.9, 4: 1.9, 16: 1.9, 64: 1.9}) // both read batches
-	atLeast(Gated, Disruptor, map[int]float64{1: 3, 4: 5, 16: 1.8, 64: 1.4, 1000: 1})
-	atLeast(Gated16, Disruptor16, map[int]float64{1: 2.5, 4: 1.5, 16: 1.2, 64: 1.2})
-	atLeast(Overwrite, Slots, map[int]float64{1: 5, 4: 5, 16: 5})
+	// Appending one at a time, in each way that a program may choose. Disruptor and Cond read batches, and Disruptor has a
+	// single writer.
+	for _, row := range []string{Gated, GatedBatches, GatedSingleBatches} {
+		atLeast(row, Channels, map[int]float64{1: 3.3, 4: 12, 16: 35, 64: 45})
+		atLeast(row, Cond, map[int]float64{1: 1.9, 4: 1.9, 16: 1.9, 64: 1.9})
+		atLeast(row, Disruptor, map[int]float64{1: 3, 4: 5, 16: 1.8, 64: 1.4, 1000: 1})
+	}
+	for _, row := range []string{Gated16, GatedSingle16} {
+		atLeast(row, Disruptor16, map[int]float64{1: 2.5, 4: 1.5, 16: 1.2, 64: 1.2})
+	}
+	atLeast(Single, Slots, map[int]float64{1: 5, 4: 5, 16: 5}) // one writer
+	atLeast(Overwrite, SlotsShared, map[int]float64{1: 5, 4: 5, 16: 5})
 	atLeast(GatedChan, Channels, map[int]float64{16: 2})
 	if readers == 16 || readers == 64 {
-		gs = append(gs, ratio.Goal{Row: Gated16, Peer: Bound, AtMost: 1.1})
+		gs = append(gs, ratio.Goal{Row: GatedSingle16, Peer: Bound, AtMost: 1.1})
 	}
 	return gs
 }

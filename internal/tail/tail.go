@@ -88,18 +88,22 @@ func (t *Tail) Unlock(next int64) {
 
 // LockLong is Lock for a writer that will hold it for longer: others that come meanwhile sleep. UnlockLong ends it.
 func (t *Tail) LockLong() int64 {
-	t.queue.Lock()
 	if t.single {
 		return t.end
 	}
+	t.queue.Lock()
 	return t.spin()
 }
 
 // UnlockLong publishes the slots below next and lets the next writer in.
 func (t *Tail) UnlockLong(next int64) {
 	t.Unlock(next)
-	t.queue.Unlock()
+	t.Shorten()
 }
 
 // Shorten makes a LockLong a Lock: the writer is nearly done, or will wait for something else than the word.
-func (t *Tail) Shorten() { t.queue.Unlock() }
+func (t *Tail) Shorten() {
+	if !t.single {
+		t.queue.Unlock()
+	}
+}
