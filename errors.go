@@ -10,9 +10,20 @@ import (
 // a codec's io.EOF never looks like an end. Append on a closed source returns it too.
 var ErrClosed = errors.New("sluice: closed")
 
+// Gap is the error of a gap: values that a cursor never gets. It is not final: the cursor stands at the end of the range, and
+// the next read goes on there. A store's gap is a *[LagError] or a *[CorruptError]; a source that is made of others may have
+// one of its own that says more, and gives a *[LagError] or *[CorruptError] with the cursor's offsets to errors.As.
+type Gap interface {
+	error
+	Gap() (from, to Offset) // the values [from, to), at least one
+}
+
 // LagError is a gap: the values [From, To) were dropped by the store's retention before this cursor read them.
 // It is not final: the cursor stands at To, and the next read goes on there.
 type LagError struct{ From, To Offset }
+
+// Gap returns From and To.
+func (e *LagError) Gap() (from, to Offset) { return e.From, e.To }
 
 // Missed returns how many values the gap holds, at least 1.
 func (e *LagError) Missed() int64 { return int64(e.To - e.From) }
@@ -28,6 +39,9 @@ type CorruptError struct {
 	From, To Offset
 	Err      error
 }
+
+// Gap returns From and To.
+func (e *CorruptError) Gap() (from, to Offset) { return e.From, e.To }
 
 // Missed returns how many values the gap holds, at least 1.
 func (e *CorruptError) Missed() int64 { return int64(e.To - e.From) }
@@ -51,16 +65,14 @@ func (e *RangeError) Error() string {
 	return fmt.Sprintf("sluice: offset %d is beyond the end: the source holds [%d, %d)", e.Offset, e.First, e.Next)
 }
 
-// gapOf returns the range that err says is missing. Only the bare types are gaps: a store that passes on a
-// writer's own error wraps it if it is one of these, so that a final error never looks like a gap.
+// gapOf returns the range that err says is missing. Only a Gap itself is one, not an error that wraps one: a store that passes
+// on a writer's own error wraps it if it is a Gap, so that a final error never looks like a gap.
 func gapOf(err error) (from, to Offset, ok bool) {
-	switch e := err.(type) {
-	case *LagError:
-		return e.From, e.To, true
-	case *CorruptError:
-		return e.From, e.To, true
+	g, ok := err.(Gap)
+	if ok {
+		from, to = g.Gap()
 	}
-	return 0, 0, false
+	return from, to, ok
 }
 
 func isGap(err error) bool {

@@ -57,7 +57,7 @@ type Reader[T any] interface {
 	//	(batch, nil)            len(batch) > 0: values at consecutive offsets, ending before Offset()
 	//	(nil, nil)              nothing now
 	//	(nil, *LagError)        a gap, From being the Offset() so far; the reader moves to To
-	//	(nil, *CorruptError)    likewise
+	//	(nil, *CorruptError)    likewise; or another [Gap]
 	//	(nil, ErrClosed)        the source is closed and everything retained was handed out
 	//	(nil, err)              final: the writer's own error, or a *RangeError; every later Poll returns it too
 	//

@@ -237,8 +237,7 @@ func (r *Replay[T]) Close() error { return r.CloseWithError(nil) }
 // retained and then err, so that a failed stream never looks complete. A nil err, or [sluice.ErrClosed], is Close. On a
 // log that has ended already it does nothing. Appends get [sluice.ErrClosed]. It always returns nil.
 //
-// If err is itself a gap (*[sluice.LagError], *[sluice.CorruptError]) readers get an error that wraps it: to them it is
-// no gap of this log, but final.
+// If err is itself a [sluice.Gap] readers get an error that wraps it: to them it is no gap of this log, but final.
 func (r *Replay[T]) CloseWithError(err error) error {
 	if err == nil {
 		err = sluice.ErrClosed
@@ -270,8 +269,7 @@ func (r *Replay[T]) end(e ending) {
 
 // final makes err one that no cursor takes for a gap.
 func final(err error) error {
-	switch err.(type) {
-	case *sluice.LagError, *sluice.CorruptError:
+	if _, gap := err.(sluice.Gap); gap {
 		return fmt.Errorf("replay: the writer failed: %w", err)
 	}
 	return err

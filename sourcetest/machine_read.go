@@ -155,7 +155,7 @@ func (m *model[T]) skipped(tr *tracked[T], v T, first sluice.Offset) {
 func (m *model[T]) stopped(i int, tr *tracked[T], w way[T], got, n int, err error) {
 	first, next := m.bounds()
 	isChan := strings.HasPrefix(w.name, "Chan")
-	if lag, ok := err.(*sluice.LagError); ok && !tr.skips {
+	if lag, ok := lagOf(err); ok && !tr.skips {
 		if lag.From != tr.off || lag.To <= lag.From || lag.To > first || lag.To < first && !tr.kept {
 			m.Fatalf("cursor %d: %s gave %v at %d, want a gap from there to %d", i, w.name, err, tr.off, first)
 		}

@@ -1,6 +1,8 @@
 package sourcetest
 
 import (
+	"errors"
+
 	"github.com/sluice-go/sluice"
 )
 
@@ -64,7 +66,7 @@ func (k *trial[T]) gap(c *sluice.Cursor[T], from sluice.Offset) {
 	missed := c.Missed()
 	first, _ := k.bounds()
 	v, err := c.Next(k.ctx())
-	lag, ok := err.(*sluice.LagError)
+	lag, ok := lagOf(err)
 	if !ok || lag.From != from || lag.To != first {
 		k.Fatalf("Next() = %v, %v (%T), want a *LagError from %d to %d", v, err, err, from, first)
 	}
@@ -92,7 +94,7 @@ func checkGapsNotFinal[T any](k *trial[T]) {
 	gaps := 0
 	want := sluice.Offset(0) // the offset of the next value
 	for e, err := range c.Entries(k.ctx()) {
-		if lag, ok := err.(*sluice.LagError); ok && lag.From == want {
+		if lag, ok := lagOf(err); ok && lag.From == want {
 			gaps++
 			want = lag.To
 			continue
@@ -125,7 +127,7 @@ func checkGapsCounted[T any](k *trial[T]) {
 				if len(got) == 0 && err == nil {
 					k.Fatalf("%s gave nothing at %d, want the values up to %d", w.name, c.Offset(), next)
 				}
-				if _, ok := err.(*sluice.LagError); err != nil && !ok {
+				if _, ok := lagOf(err); err != nil && !ok {
 					k.Fatalf("%s failed with %v, want only gaps", w.name, err)
 				}
 				received += int64(len(got))
@@ -161,4 +163,13 @@ func checkSkippedGaps[T any](k *trial[T]) {
 		k.read(c, first+1, next)
 		k.nothing(c)
 	}
+}
+
+// lagOf returns err as a gap of values that were dropped: a *LagError, or another Gap that is one to errors.As.
+func lagOf(err error) (lag *sluice.LagError, ok bool) {
+	if _, gap := err.(sluice.Gap); !gap {
+		return nil, false
+	}
+	ok = errors.As(err, &lag)
+	return lag, ok
 }

@@ -48,7 +48,7 @@ func checkMany[T any](k *trial[T]) {
 		start := c.Offset()
 		reads = append(reads, k.start(func() {
 			for e, err := range c.Entries(k.ctx()) {
-				if _, ok := err.(*sluice.LagError); ok && k.lossy() {
+				if _, ok := lagOf(err); ok && k.lossy() {
 					continue
 				}
 				if err != nil {
@@ -175,7 +175,7 @@ func checkOpenWhileWriting[T any](k *trial[T]) {
 		c := k.cursor(sluice.Newest())
 		for off := c.Offset(); off < end; off = c.Offset() {
 			v, err := c.Next(k.ctx())
-			if _, ok := err.(*sluice.LagError); ok && k.lossy() {
+			if _, ok := lagOf(err); ok && k.lossy() {
 				continue
 			}
 			if err != nil || !k.Equal(v, k.value(off)) {

@@ -138,7 +138,7 @@ func checkLent[T any](k *trial[T]) {
 	rounds, trims := 0, false
 	for batch, err := range c.Batches(k.ctx()) {
 		if err != nil {
-			if _, ok := err.(*sluice.LagError); ok && (k.lossy() || trims) {
+			if _, ok := lagOf(err); ok && (k.lossy() || trims) {
 				continue
 			}
 			k.Fatalf("Batches failed with %v, want a batch", err)
@@ -202,7 +202,7 @@ func checkIndependent[T any](k *trial[T]) {
 	received := int64(1)
 	for stalled.Offset() < sluice.Offset(k.n) {
 		v, err := stalled.Next(k.ctx())
-		if _, ok := err.(*sluice.LagError); ok && k.lossy() {
+		if _, ok := lagOf(err); ok && k.lossy() {
 			continue
 		}
 		if off := stalled.Offset() - 1; err != nil || !k.Equal(v, k.value(off)) {

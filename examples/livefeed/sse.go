@@ -121,8 +121,9 @@ func (se *session) follow(ctx context.Context, heartbeat time.Duration) error {
 // can be called again. It returns nil when it has sent the end of the source.
 func (se *session) sendBatches(ctx context.Context) error {
 	for batch, err := range se.cur.Batches(ctx) {
-		switch from, to, isGap := gapOf(err); {
+		switch gap, isGap := err.(sluice.Gap); {
 		case isGap:
+			from, to := gap.Gap()
 			err = se.event("gap", to-1, gapData{from, to, to - from})
 		case err == nil:
 			err = se.values(batch)
@@ -175,15 +176,4 @@ func (se *session) end(why string) error {
 		return err
 	}
 	return se.send()
-}
-
-// gapOf returns the range that err says is missing. The replay log has no damaged values; a log on disk may.
-func gapOf(err error) (from, to sluice.Offset, ok bool) {
-	switch gap := err.(type) {
-	case *sluice.LagError:
-		return gap.From, gap.To, true
-	case *sluice.CorruptError:
-		return gap.From, gap.To, true
-	}
-	return 0, 0, false
 }
