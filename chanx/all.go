@@ -13,20 +13,17 @@ const stride = 16
 func All[T any](ctx context.Context, ch <-chan T) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for ctx.Err() == nil {
-			for range stride {
+			for range stride { // with one call of yield, so that a body can be inlined
+				var v T
+				var ok bool
 				select {
-				case v, ok := <-ch:
-					if !ok || !yield(v) {
-						return
-					}
-					continue
+				case v, ok = <-ch:
 				default:
+					v, ok, _ = recvWait(ctx, ch)
 				}
-				v, ok, _ := recv(ctx, ch)
 				if !ok || !yield(v) {
 					return
 				}
-				break
 			}
 		}
 	}

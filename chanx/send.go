@@ -48,7 +48,11 @@ func recv[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
 	case v, ok = <-ch:
 		return v, ok, nil
 	default:
+		return recvWait(ctx, ch)
 	}
+}
+
+func recvWait[T any](ctx context.Context, ch <-chan T) (v T, ok bool, err error) {
 	select {
 	case v, ok = <-ch:
 		return v, ok, nil
