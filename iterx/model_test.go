@@ -118,14 +118,14 @@ func TestSlicesAreTheBodys(t *testing.T) {
 			t.Errorf("%s: slices that were kept and changed are %v", name, got)
 		}
 	}
-	var kept [][]int
+	var kept, longer [][]int
 	for w := range iterx.Window(iterx.Range(0, 40, 1), 3) {
 		kept = append(kept, w)
-		_ = append(w, -2)
+		longer = append(longer, append(w, -2))
 	}
 	for i, w := range kept {
-		if !slices.Equal(w, []int{i, i + 1, i + 2}) {
-			t.Errorf("Window: number %d, kept, is %v", i, w)
+		if !slices.Equal(w, []int{i, i + 1, i + 2}) || longer[i][3] != -2 {
+			t.Errorf("Window: number %d, kept, is %v, and %v after append", i, w, longer[i])
 		}
 	}
 }

@@ -19,7 +19,7 @@ var errGoexit = errors.New("iterx: runtime.Goexit was called in a goroutine of t
 //   - the loop for done, which the last goroutine closes when it ends.
 type works[T, U any] struct {
 	free, todo, done chan *task[T, U]
-	running          atomic.Int32 // the feeder and the workers
+	running          atomic.Int64 // the feeder and the workers
 }
 
 // A task is a value on its way.
@@ -42,7 +42,7 @@ func newWorks[T, U any](ctx context.Context, open func(context.Context) iter.Seq
 	for range p.Depth {
 		w.free <- new(task[T, U])
 	}
-	w.running.Store(int32(1 + p.Workers))
+	w.running.Store(1 + int64(p.Workers))
 	ctx, cancel := context.WithCancel(ctx)
 	go w.feed(ctx, open)
 	for range p.Workers {
