@@ -189,7 +189,7 @@ func ExampleMapParallel() {
 	// page /d
 }
 
-// Small work goes in batches: a value alone costs more than a microsecond.
+// Small work goes in batches, because handing a value over costs as much.
 func ExampleMapParallel_batches() {
 	ctx := context.Background()
 	log := replay.New[int](replay.Options{})

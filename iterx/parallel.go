@@ -49,7 +49,8 @@ func Static[T any](seq iter.Seq[T]) func(context.Context) iter.Seq2[T, error] {
 //
 // The values must stay valid while others are read: not those of Cursor.Batches, which are lent.
 //
-// A value costs three channel operations: more than 0.7 µs of work. Map small work in batches:
+// A value costs three channel operations, about 0.3 µs of processor time, and often a wake-up: work of less than that gains
+// nothing by itself. Map small work in batches, over which that is spread:
 //
 //	open := func(ctx context.Context) iter.Seq2[[]T, error] { return iterx.TryChunk(cur.All(ctx), 64) }
 func MapParallel[T, U any](ctx context.Context, open func(context.Context) iter.Seq2[T, error], p Parallel,
