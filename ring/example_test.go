@@ -104,11 +104,11 @@ func ExampleRing_AppendFunc() {
 		}
 	})
 	fmt.Println(first, err)
-	for batch := range cur.Batches(ctx) {
-		fmt.Println(batch[0].number, batch[1].number)
+	for batch, err := range cur.Batches(ctx) {
+		fmt.Println(batch[0].number, batch[1].number, err)
 		break
 	}
 	// Output:
 	// 0 <nil>
-	// 100 101
+	// 100 101 <nil>
 }
