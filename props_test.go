@@ -37,6 +37,9 @@ func stores() []store {
 		row("ring/gated/1", ringOf(1, ring.Gated)),
 		row("ring/gated/8", ringOf(8, ring.Gated)),
 		row("ring/gated/1000", ringOf(1000, ring.Gated)),
+		row("ring/SingleWriter/8", withOneWriter(8, ring.Overwrite)),
+		row("ring/gated/SingleWriter/1", withOneWriter(1, ring.Gated)),
+		row("ring/gated/SingleWriter/8", withOneWriter(8, ring.Gated)),
 	}
 }
 
@@ -46,6 +49,15 @@ func replayOf(o replay.Options, room int64) sourcetest.Config[int] {
 		Value: func(n int64) int { return int(n) },
 		Room:  room,
 	}
+}
+
+func withOneWriter(capacity int, p ring.Policy) sourcetest.Config[int] {
+	cfg := ringOf(capacity, p)
+	cfg.New = func(testing.TB) sluice.Log[int] {
+		return ring.New[int](capacity, ring.Options{Policy: p, SingleWriter: true})
+	}
+	cfg.OneWriter = true
+	return cfg
 }
 
 func ringOf(capacity int, p ring.Policy) sourcetest.Config[int] {

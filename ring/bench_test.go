@@ -16,6 +16,7 @@ func BenchmarkAppend(b *testing.B) {
 		{"Overwrite", ring.Options{}},
 		{"Overwrite, SingleWriter", ring.Options{SingleWriter: true}},
 		{"Gated", ring.Options{Policy: ring.Gated}},
+		{"Gated, SingleWriter", ring.Options{Policy: ring.Gated, SingleWriter: true}},
 	} {
 		b.Run(row.name, func(b *testing.B) {
 			r := ring.New[int](1024, row.o)

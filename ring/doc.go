@@ -21,7 +21,8 @@
 //
 // Any number of goroutines may append, read (each with its own cursor) and close at once. Writers take turns on one word,
 // which is also the published end; a single writer can be spared even that ([Options].SingleWriter). Readers take no lock. A
-// reader that finds nothing yields once, then parks, and costs an append one atomic load.
+// reader that finds nothing lets others run for a moment, if that has helped before, and then parks; it costs an append one
+// atomic load.
 //
 // # Loss
 //

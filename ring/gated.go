@@ -36,13 +36,21 @@ import (
 // # Frozen
 //
 // Cursors are opened, moved and closed, and room is looked for, while the ring is frozen: with the tail locked. A single
-// writer has no lock to take, so there it is mu, which the writer takes only to look at the gates, and changed tells it to:
-// whoever freezes the ring sets changed and then loads the end; the writer publishes an end and, before it appends again,
-// loads changed. So a writer that does not see it has published no more than the end that the other one loads, but for the
-// one append that it may be at. That is at most size values, and such a ring has twice as many slots: they don't fall on
-// those that a cursor may be opened at.
+// writer has no lock to take, so there it is mu, which the writer takes only to look at the gates, and changed tells it to.
+//
+//   - Who freezes: changed, then the end N. Writer: publish an end, then, before it appends again, changed. So one of them sees
+//     the other: a writer that does not see changed is at one append at most, of [E, E+k) with E <= N and k <= size.
+//     With the end loaded first, a whole append more fits in between.
+//   - That append is not stopped. Such a ring has twice size slots, so it overwrites [E-2*size, E+k-2*size), all below
+//     N-size, where a cursor may be opened or moved to. Afterwards that cursor may stand below Bounds by up to size,
+//     with its values still there, until the writer has waited for it.
+//   - Without a freeze positions only grow, so limit, which the writer keeps, can only be too low. Opening and Seek
+//     lower one; Close takes one away, which the writer sees when it looks the next time.
+//   - changed is set under mu, and cleared under the mu under which limit was computed. Cleared behind that, it would be lost
+//     for a cursor that comes between.
+//   - The writer uses a slot again only after it took mu behind the Close, or loaded the position, of all who read it.
 type gates struct {
-	mu   sync.Mutex // freezes the ring of a single writer
+	mu   sync.Mutex // freezes the ring of a single writer; lock order: mu, then a notify.List's
 	open []*gate    // guarded by the freeze
 	room notify.List
 
@@ -57,6 +65,7 @@ type gates struct {
 // A sleeper is what a writer needs to sleep; kept for the next one, so that blocking allocates nothing.
 type sleeper struct {
 	since   time.Time // when it began to wait
+	end     int64     // of the frozen ring
 	waiter  notify.Waiter
 	parking notify.Parking
 }
@@ -207,7 +216,7 @@ func (r *Ring[T]) thawLong(n int64) {
 	}
 }
 
-// waitForRoom is makeRoom where there is none, of a frozen ring. It is thawed on an error only.
+// waitForRoom is makeRoom where there is none, of a ring that is frozen at n. It is thawed on an error only.
 func (r *Ring[T]) waitForRoom(ctx context.Context, n int64, count int) (_ int64, err error) {
 	if ctx == nil {
 		r.thaw(n)
@@ -215,41 +224,48 @@ func (r *Ring[T]) waitForRoom(ctx context.Context, n int64, count int) (_ int64,
 	}
 	g := r.gates
 	s := g.wakeable()
-	s.since = time.Now()
+	s.since, s.end = time.Now(), n
 	g.blocked = append(g.blocked, s)
-	for err == nil && !r.ended.Load() && !r.hasRoom(n, count) {
-		n, err = r.sleep(ctx, s, n, count)
+	room := false
+	defer func() { // also if ctx panics
+		g.blocked = slices.DeleteFunc(g.blocked, func(b *sleeper) bool { return b == s })
+		g.spare = append(g.spare, s)
+		if !room {
+			r.thaw(s.end)
+		}
+	}()
+	for !r.ended.Load() && !r.hasRoom(s.end, count) {
+		if err := r.sleep(ctx, s, count); err != nil {
+			return 0, err
+		}
 	}
-	g.blocked = slices.DeleteFunc(g.blocked, func(b *sleeper) bool { return b == s })
-	g.spare = append(g.spare, s)
-	if err == nil && r.ended.Load() {
-		err = sluice.ErrClosed
+	if r.ended.Load() {
+		return 0, sluice.ErrClosed
 	}
-	if err != nil {
-		r.thaw(n)
-		return 0, err
-	}
-	return n, nil
+	room = true
+	return s.end, nil
 }
 
-// sleep thaws the ring, sleeps until there may be room for count values, and returns the end of the ring, frozen again.
-func (r *Ring[T]) sleep(ctx context.Context, s *sleeper, n int64, count int) (_ int64, err error) {
+// sleep thaws the ring, sleeps until there may be room for count values, and freezes it again.
+func (r *Ring[T]) sleep(ctx context.Context, s *sleeper, count int) error {
 	g := r.gates
-	r.thaw(n)
+	r.thaw(s.end)
 	runtime.Gosched() // once, as readers do: often they make room for less than parking costs
-	if n = r.freeze(); r.ended.Load() || r.hasRoom(n, count) {
-		return n, nil
+	if s.end = r.freeze(); r.ended.Load() || r.hasRoom(s.end, count) {
+		return nil
 	}
 	g.room.Park(&s.parking, &s.waiter)
+	defer func() { // also if ctx panics: nobody may stay behind, and swallow a wake
+		g.room.Leave(&s.parking)
+		s.waiter.Clear()
+	}()
 	g.arm()
-	if !r.hasRoom(n, count) { // after arm: a reader that moved before owes nothing, and will not wake us
-		r.thaw(n)
-		err = s.waiter.Sleep(ctx)
-		n = r.freeze()
+	if r.hasRoom(s.end, count) { // after arm: a reader that moved before owes nothing, and will not wake us
+		return nil
 	}
-	g.room.Leave(&s.parking)
-	s.waiter.Clear()
-	return n, err
+	r.thaw(s.end)
+	defer func() { s.end = r.freeze() }()
+	return s.waiter.Sleep(ctx)
 }
 
 func (g *gates) wakeable() (s *sleeper) {
@@ -278,7 +294,7 @@ func (r *Ring[T]) makeRoomFor(ctx context.Context, n int64, count int) (int64, e
 	case r.ended.Load():
 		r.tail.Unlock(n)
 		return 0, sluice.ErrClosed
-	case r.policy == Overwrite:
+	case r.policy == Overwrite || count == 0:
 		return n, nil
 	case int64(count) > r.size:
 		r.tail.Unlock(n)
@@ -298,12 +314,10 @@ func newGatedReader[T any](r *Ring[T], p sluice.Position) *gatedReader[T] {
 	g := &gatedReader[T]{waiting: waiting[T]{ring: r}}
 	runtime.Callers(3, g.gate.opener[:])
 	n := r.freeze()
+	g.gate.position.Store(math.MaxInt64) // holds nobody back
 	g.gate.index = len(r.gates.open)
 	r.gates.open = append(r.gates.open, &g.gate)
 	err := g.seekFrozen(p, n)
-	if err != nil {
-		r.gates.pass(&g.gate, math.MaxInt64) // it holds nobody back
-	}
 	r.thaw(n)
 	g.open(err)
 	return g
@@ -327,7 +341,7 @@ func (g *gatedReader[T]) Seek(p sluice.Position) error {
 
 // seekFrozen moves the gate, at the end n of the frozen ring.
 func (g *gatedReader[T]) seekFrozen(p sluice.Position, n int64) error {
-	first := sluice.Offset(g.ring.firstLocked(n))
+	first := sluice.Offset(min(g.ring.firstLocked(n), g.gate.position.Load())) // what is held for it is there
 	off, err := p.Resolve(first, sluice.Offset(n))
 	if err != nil {
 		return err

@@ -353,9 +353,10 @@ func TestStages(t *testing.T) {
 	})
 }
 
-// A cursor that is opened while the single writer is in the middle of an append, which takes no lock, gets everything that is
-// retained, and then what is being appended.
-func TestGatedCursorOpenedWithinAnAppend(t *testing.T) {
+// openedWithin8 returns a ring of 8 that ends at 28, with a cursor that was opened at 12, the oldest value then, while the single
+// writer was appending the last eight values, without a lock.
+func openedWithin8(t *testing.T) (*ring.Ring[int], *sluice.Cursor[int]) {
+	t.Helper()
 	r := ring.New[int](8, ring.Options{Policy: ring.Gated, SingleWriter: true})
 	appendN(t, r, 20)
 	var c *sluice.Cursor[int]
@@ -374,7 +375,12 @@ func TestGatedCursorOpenedWithinAnAppend(t *testing.T) {
 	}); err != nil {
 		t.Fatalf("AppendFunc() = _, %v, want nil", err)
 	}
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
+	return r, c
+}
+
+func TestGatedCursorOpenedWithinAnAppend(t *testing.T) {
+	r, c := openedWithin8(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := r.Append(ctx, 28); err != context.Canceled {
@@ -385,4 +391,113 @@ func TestGatedCursorOpenedWithinAnAppend(t *testing.T) {
 	}
 	appendN(t, r, 1)
 	wantValue(t, c, 28)
+}
+
+// What is held for a cursor is there for it, though it is below what is retained for others.
+func TestGatedSeekWithinWhatIsHeld(t *testing.T) {
+	r, c := openedWithin8(t)
+	wantValue(t, c, 12)
+	if err := c.Seek(sluice.At(13)); err != nil {
+		t.Fatalf("Seek(At(13)) = %v, want nil", err)
+	}
+	wantValue(t, c, 13)
+	if err := c.Seek(sluice.Oldest()); err != nil || c.Offset() > 14 {
+		t.Fatalf("Seek(Oldest()) = %v, at %d, want nil, not beyond 14", err, c.Offset())
+	}
+	for want := int(c.Offset()); want < 28; want++ {
+		wantValue(t, c, want)
+	}
+	if first, next := r.Bounds(); first != 20 || next != 28 {
+		t.Errorf("Bounds() = %v, %v, want 20, 28", first, next)
+	}
+}
+
+func TestAppendingNothingNeedsNoRoom(t *testing.T) {
+	r, _ := openedWithin8(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if off, err := r.AppendAll(ctx, nil); off != 28 || err != nil {
+		t.Errorf("AppendAll(nothing) = %v, %v, want 28, nil", off, err)
+	}
+	if off, err := r.AppendFunc(ctx, 0, func([]int) {}); off != 28 || err != nil {
+		t.Errorf("AppendFunc(0) = %v, %v, want 28, nil", off, err)
+	}
+}
+
+// A single writer's fill that panics has destroyed nothing that is retained.
+func TestGatedSingleWriterFillPanics(t *testing.T) {
+	r := ring.New[int](8, ring.Options{Policy: ring.Gated, SingleWriter: true})
+	appendN(t, r, 21)
+	for n := range 9 {
+		func() {
+			defer func() { recover() }()
+			r.AppendFunc(t.Context(), n, func(dst []int) { clear(dst); panic("no") })
+		}()
+	}
+	if first, next := r.Bounds(); first != 13 || next != 21 {
+		t.Errorf("Bounds() = %v, %v, want 13, 21", first, next)
+	}
+	c := r.Cursor(sluice.Oldest())
+	defer c.Close()
+	for want := 13; want < 21; want++ {
+		wantValue(t, c, want)
+	}
+}
+
+// panicking is a context that can't be waited for.
+type panicking struct{ context.Context }
+
+func TestGatedContextThatPanics(t *testing.T) {
+	eachGatedInBubble(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](2, o)
+		c := r.Cursor(sluice.Oldest())
+		defer c.Close()
+		appendN(t, r, 2)
+		for range 2 {
+			func() {
+				defer func() { recover() }()
+				r.Append(panicking{}, 1)
+			}()
+		}
+		if s := r.Stats(); s.BlockedWriters != 0 {
+			t.Errorf("Stats() = %+v, want nobody blocked", s)
+		}
+		got := blocked(t, r, t.Context())
+		wantValue(t, c, 0)
+		wantValue(t, c, 1)
+		goesOn(t, got, nil)
+	})
+}
+
+// Whoever looks at the stats while cursors come and go sees them whole.
+func TestStatsWhileCursorsComeAndGo(t *testing.T) {
+	eachGated(t, func(t *testing.T, o ring.Options) {
+		r := ring.New[int](4, o)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for i := range 20_000 {
+				r.Append(ctx, i)
+			}
+			cancel()
+		})
+		for range 2 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					c := r.Cursor(sluice.Oldest())
+					c.TryNext()
+					c.TryNext()
+					c.Close()
+				}
+			})
+		}
+		for ctx.Err() == nil {
+			for _, c := range r.Stats().Cursors {
+				if c.Lag < 0 || c.Lag > 8 {
+					t.Errorf("Stats() has a cursor at %d with lag %d, want 0 to 8", c.Offset, c.Lag)
+				}
+			}
+		}
+		wg.Wait()
+	})
 }

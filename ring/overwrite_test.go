@@ -120,6 +120,9 @@ func TestValuesAreReleasedOnceOverwritten(t *testing.T) {
 			}
 			runtime.GC()
 			first, _ := r.Bounds()
+			if o.Policy == ring.Gated && o.SingleWriter {
+				first -= 4 // it has twice the slots
+			}
 			for i, w := range old[:first] {
 				if w.Value() != nil {
 					t.Errorf("value %d is still held, though the oldest is %d", i, first)
@@ -224,10 +227,10 @@ func (w wide) whole() bool {
 }
 
 func TestNoTornValues(t *testing.T) {
-	const writers, readers, each = 2, 4, 10_000
+	const readers, each = 4, 10_000
 	for _, capacity := range []int{1, 2, 100, 300} {
 		for name, o := range policies {
-			r := ring.New[wide](capacity, o)
+			r, writers := ring.New[wide](capacity, o), int64(writers(o, 2))
 			var writing, reading sync.WaitGroup
 			for range readers {
 				c := r.Cursor(sluice.Oldest()).SkipGaps()
@@ -249,7 +252,7 @@ func TestNoTornValues(t *testing.T) {
 			for w := range writers {
 				writing.Go(func() {
 					for i := range int64(each) {
-						r.Append(t.Context(), newWide(i*writers+int64(w)))
+						r.Append(t.Context(), newWide(i*writers+w))
 					}
 				})
 			}

@@ -61,7 +61,7 @@ func (w *waiting[T]) yield() bool {
 		return false
 	}
 	runtime.Gosched()
-	if w.ring.tail.Next()-w.off < enough {
+	if w.ring.tail.Next()-w.off < min(enough, w.ring.size/2) {
 		w.parks = parksInARow
 	}
 	return w.ready()

@@ -29,9 +29,11 @@ type Options struct {
 	// Policy is Overwrite by default.
 	Policy Policy
 
-	// SingleWriter is the caller's promise that calls of Append, AppendAll, AppendFunc and Close never overlap, whatever
-	// readers do; overlapping ones are a data race. It makes Append about 1.8 times as fast. A gated ring then takes twice
-	// the memory.
+	// SingleWriter is the caller's promise that of the calls of Append, AppendAll, AppendFunc and Close each happens before the
+	// next, whatever readers do; else they are a data race. So what ends an append that waits is its context. It makes Append
+	// about 1.8 times as fast, less so where readers keep up. A gated ring then takes twice the memory, and does not wait
+	// for a cursor that is opened or moved back during an append until the next one: such a cursor may stand below Bounds
+	// for a while, and reads what is held for it all the same.
 	SingleWriter bool
 }
 
@@ -53,10 +55,10 @@ type Ring[T any] struct {
 
 	_ [64]byte
 
-	// What writers need; guarded by the tail's lock. The slot of offset n is slots[n&mask], for n < limit; beyond that
-	// the policy has to make room. Overwrite: slots is the newest chunk and limit its end. Gated: slots is the whole ring
-	// and limit is size more than the slowest cursor's position was when we last looked. Of a closed ring limit is the
-	// least number there is, so that one comparison tells all.
+	// What writers need; guarded by the tail's lock, or the single writer's own. The slot of offset n is slots[n&mask], for
+	// n < limit; beyond that the policy has to make room. Overwrite: slots is the newest chunk and limit its end. Gated: slots
+	// is the whole ring (twice size for a single writer) and limit is size more than the slowest cursor's position was when
+	// we last looked. Of a closed ring limit is the least number there is, so that one comparison tells all.
 	slots   []T
 	limit   int64
 	changed atomic.Bool // Gated with SingleWriter: limit may be too high; see gates
@@ -108,7 +110,8 @@ func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 // Append adds v and returns its offset. Overwrite: it never waits for a reader and does not look at ctx. Gated: if the
 // slowest cursor has no room it waits until it has, or returns context.Cause(ctx).
 //
-// Cost: two atomic read-modify-writes and a load, no allocation (Overwrite: none in steady state); see BenchmarkAppend.
+// Cost: two atomic read-modify-writes (SingleWriter: one) and two loads, no allocation (Overwrite: none in steady state); see
+// BenchmarkAppend.
 func (r *Ring[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
 	n := r.tail.Lock()
 	if n >= r.limit || r.changed.Load() {
@@ -138,8 +141,9 @@ func (r *Ring[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) 
 
 // AppendFunc adds n values at consecutive offsets that fill writes in place: for large T, where passing them would copy. It
 // returns the first offset. fill is called once, with n slots that hold old values: it must set each of them, and must not
-// keep dst or use the ring; other writers wait meanwhile. If fill panics, nothing was appended, but a gated ring has lost up
-// to n of the oldest values, which every cursor had read: one that goes back for them gets a *[sluice.LagError]. A negative n
+// keep dst or use the ring; other writers wait meanwhile. If fill panics, nothing was appended, but a gated ring (unless it has
+// a single writer) has lost up to n of the oldest values, which every cursor had read: one that goes back for them gets a
+// *[sluice.LagError]. A negative n
 // panics; else the rules are those of [Ring.AppendAll].
 //
 // The slots are in place where they lie side by side; where the ring turns (Overwrite: at the end of a chunk) they are
@@ -252,7 +256,8 @@ func (r *Ring[T]) firstAt(next int64) int64 {
 	return max(r.start, next&^r.mask-r.size)
 }
 
-// Cursor returns a new cursor at p. On a gated ring it counts from now on: Append waits for it.
+// Cursor returns a new cursor at p. On a gated ring it counts from now on: Append waits for it, but for one by a single writer
+// that is under way; that one's values are still to come at [sluice.Newest].
 func (r *Ring[T]) Cursor(p sluice.Position) *sluice.Cursor[T] {
 	if r.policy == Gated {
 		return sluice.NewCursor[T](newGatedReader(r, p))
@@ -260,7 +265,7 @@ func (r *Ring[T]) Cursor(p sluice.Position) *sluice.Cursor[T] {
 	return sluice.NewCursor[T](newLappedReader(r, p))
 }
 
-// Close ends the ring: appends fail, one that waits included; readers get what is retained and then the end. It always
+// Close ends the ring: appends fail, one that waits included (but see Options.SingleWriter); readers get what is retained and then the end. It always
 // returns nil.
 func (r *Ring[T]) Close() error {
 	n := r.tail.Lock()

@@ -28,7 +28,7 @@ type Stats struct {
 // CursorStats says where one cursor of a gated ring stands.
 type CursorStats struct {
 	Offset sluice.Offset // everything below was consumed; a batch that was lent counts once the next one is asked for
-	Lag    int64         // the values that it holds for itself: Next - Offset
+	Lag    int64         // the values that it holds for itself: Next - Offset; with SingleWriter up to twice the ring's size
 	Opened string        // where Cursor was called: function, file and line
 }
 
@@ -44,7 +44,7 @@ func (r *Ring[T]) Stats() Stats {
 		opener   []uintptr
 	}
 	n := r.freezeLong()
-	s := Stats{First: sluice.Offset(r.firstLocked(n)), Next: sluice.Offset(n), BlockedWriters: len(r.gates.blocked)}
+	s := Stats{BlockedWriters: len(r.gates.blocked)}
 	if s.BlockedWriters > 0 {
 		s.BlockedSince = r.gates.blocked[0].since
 	}
@@ -54,10 +54,12 @@ func (r *Ring[T]) Stats() Stats {
 			all = append(all, open{p, g.opener[:]})
 		}
 	}
+	end := r.tail.Next() // behind all positions: a single writer may have moved it
+	s.First, s.Next = sluice.Offset(r.firstLocked(end)), sluice.Offset(end)
 	r.thawLong(n)
 	slices.SortFunc(all, func(a, b open) int { return cmp.Compare(a.position, b.position) })
 	for _, o := range all {
-		s.Cursors = append(s.Cursors, CursorStats{sluice.Offset(o.position), n - o.position, caller(o.opener)})
+		s.Cursors = append(s.Cursors, CursorStats{sluice.Offset(o.position), end - o.position, caller(o.opener)})
 	}
 	return s
 }

@@ -19,15 +19,9 @@ var stress = flag.Duration("stress", time.Second, "how long TestStress runs")
 // Eight writers, or the one there may be, and eight readers that open and close cursors, stall, seek and cancel at random, for -stress. Each cursor
 // checks that what it received and missed is all that it passed, and that each writer's values keep their order.
 func TestStress(t *testing.T) {
-	forms := map[string]ring.Options{
-		"Overwrite":               {},
-		"Gated":                   {Policy: ring.Gated},
-		"Overwrite, SingleWriter": {SingleWriter: true},
-		"Gated, SingleWriter":     {Policy: ring.Gated, SingleWriter: true},
-	}
-	for name, o := range forms {
+	for name, o := range policies {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), *stress/time.Duration(len(forms)))
+			ctx, cancel := context.WithTimeout(t.Context(), *stress/time.Duration(len(policies)))
 			defer cancel()
 			r := ring.New[[2]int64](200, o)
 			var wg sync.WaitGroup
@@ -38,7 +32,7 @@ func TestStress(t *testing.T) {
 			for range 8 {
 				wg.Go(func() {
 					for ctx.Err() == nil {
-						received.Add(stressRead(ctx, t, r))
+						received.Add(stressRead(ctx, t, r, o.SingleWriter))
 					}
 				})
 			}
@@ -89,7 +83,7 @@ func stressWrite(ctx context.Context, t *testing.T, r *ring.Ring[[2]int64], w in
 }
 
 // stressRead opens a cursor somewhere, reads for a while, and returns how many values it got.
-func stressRead(ctx context.Context, t *testing.T, r *ring.Ring[[2]int64]) (received int64) {
+func stressRead(ctx context.Context, t *testing.T, r *ring.Ring[[2]int64], single bool) (received int64) {
 	ctx, cancel := context.WithTimeout(ctx, rand.N(20*time.Millisecond))
 	defer cancel()
 	first, next := r.Bounds()
@@ -112,6 +106,8 @@ func stressRead(ctx context.Context, t *testing.T, r *ring.Ring[[2]int64]) (rece
 			t.Errorf("Entries() yields %v, want values and gaps", err)
 		case seen[e.Value[0]] > e.Value[1]:
 			t.Errorf("value %d of writer %d came behind its value %d", e.Value[1], e.Value[0], seen[e.Value[0]]-1)
+		case single && e.Value[1] != int64(e.Offset):
+			t.Errorf("the value at %d is the writer's %d", e.Offset, e.Value[1])
 		case int64(e.Offset-start) != received+c.Missed():
 			t.Errorf("at %d: received %d + missed %d since %d", e.Offset, received, c.Missed(), start)
 		}
@@ -125,4 +121,60 @@ func stressRead(ctx context.Context, t *testing.T, r *ring.Ring[[2]int64]) (rece
 		t.Errorf("Offset() = %d, want %d: received %d + missed %d since %d", c.Offset(), int64(start)+received+c.Missed(), received, c.Missed(), start)
 	}
 	return received
+}
+
+// A single writer at full speed with hardly any room, and cursors that are opened, or seek back, at any moment of an append:
+// each finds its own values, and the writer waits for it.
+func TestStressOpeningWithoutALock(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), *stress/4)
+	defer cancel()
+	r := ring.New[int64](2, ring.Options{Policy: ring.Gated, SingleWriter: true})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := int64(0); ; n += 2 {
+			if _, err := r.AppendAll(ctx, []int64{n, n + 1}); err != nil || n&1023 == 0 && ctx.Err() != nil {
+				return
+			}
+		}
+	})
+	var opened atomic.Int64
+	for i := range 3 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				openedWithin(t, r, i%2 == 0)
+				opened.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if opened.Load() == 0 {
+		t.Error("no cursor was opened: nothing was tested")
+	}
+	t.Logf("opened %d cursors", opened.Load())
+}
+
+// openedWithin opens a cursor at the oldest value, or moves one there, and looks at what is its own.
+func openedWithin(t *testing.T, r *ring.Ring[int64], atOnce bool) {
+	start := sluice.Newest()
+	if atOnce {
+		start = sluice.Oldest()
+	}
+	c := r.Cursor(start)
+	defer c.Close()
+	if !atOnce {
+		c.Seek(sluice.Oldest())
+	}
+	off := c.Offset()
+	for n := range sluice.Offset(5) {
+		v, ok, err := c.TryNext()
+		if err != nil || ok && v != int64(off+n) {
+			t.Errorf("TryNext() = %d, %t, %v, want %d", v, ok, err, off+n)
+		}
+		if !ok {
+			break
+		}
+	}
+	if _, next := r.Bounds(); next > c.Offset()+4 {
+		t.Errorf("the end is %d, with a cursor at %d, want the writer to wait for it", next, c.Offset())
+	}
 }

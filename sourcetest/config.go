@@ -34,6 +34,9 @@ type Config[T any] struct {
 	// wait for something that does not come fail after half a minute, and the interleavings are left to chance.
 	NoSynctest bool
 
+	// OneWriter is for logs whose appends, and Close, must not overlap. The rules where they do are left out.
+	OneWriter bool
+
 	// Slow is for logs whose operations take milliseconds. The rules that repeat themselves do it far less often.
 	Slow bool
 }

@@ -103,6 +103,7 @@ func checkCloseWakes[T any](k *trial[T]) {
 }
 
 func checkCloseTwice[T any](k *trial[T]) {
+	k.overlap()
 	k.append(1)
 	c := k.cursor(sluice.Oldest())
 	var waits []func()
