@@ -101,24 +101,6 @@ func (r *reader[T]) look() (c *chunk[T], n int, err error) {
 	}
 }
 
-// find returns the last chunk that starts at off or before it. off was not below first a moment ago; if it is by now,
-// the chunk may start behind off, and a look at first tells.
-func (r *Replay[T]) find(off sluice.Offset) *chunk[T] {
-	if last := r.last.Load(); last.base <= off {
-		return last
-	}
-	leads := func(c *chunk[T]) bool { return c != nil && c != r.cut && c.base <= off }
-	for c := r.head.Load(); ; {
-		if s := c.skip.Load(); leads(s) {
-			c = s
-		} else if n := c.next.Load(); leads(n) {
-			c = n
-		} else {
-			return c
-		}
-	}
-}
-
 func (r *reader[T]) Wait(ctx context.Context) error {
 	if err := r.log.waiters.Wait(ctx, &r.waiter, &r.parking, r.ready); err != nil {
 		return err

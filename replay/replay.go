@@ -17,9 +17,7 @@ var _ sluice.Log[int] = (*Replay[int])(nil)
 // Replay is an in-memory log: readers that come late replay what is retained, then follow. See the package comment.
 // Make one with [New]; it must not be copied.
 type Replay[T any] struct {
-	// Constant.
-	maxSize int       // of a chunk
-	cut     *chunk[T] // a sentinel: what the links of a trimmed chunk lead to
+	maxSize int // of a chunk; constant
 
 	_ [64]byte // readers load tail all the time, and nothing else shall lie in its line
 
@@ -30,16 +28,13 @@ type Replay[T any] struct {
 
 	// Guarded by tail. The slot of offset n is open[n-base], for n < limit: where the last chunk ends, or, on a log that
 	// has ended, the least number there is, so that one comparison tells both.
-	open     []T          // the slots of last
-	base     int64        // the offset of open[0]
-	limit    int64        // see above
-	keep     retention[T] // what to drop when
-	lastSkip *chunk[T]    // the newest chunk that skips start from, nil if it was trimmed
+	open  []T          // the slots of last
+	base  int64        // the offset of open[0]
+	limit int64        // see above
+	keep  retention[T] // what to drop when
 
-	// The chunks from head to last are linked by next. Both are stored under tail's lock and loaded by readers without.
-	// first lies in the head chunk, or behind it if it is the only one.
-	head atomic.Pointer[chunk[T]]
-	last atomic.Pointer[chunk[T]]
+	// The values. Its lock is tail's. first lies in the head chunk, or behind it if it is the only one.
+	chain[T]
 
 	// first is the oldest retained offset. It only grows. It is stored before head moves, and head before links are
 	// cut: a reader that finds its chunk cut finds a newer head, and one that finds head behind its own offset finds
@@ -64,11 +59,9 @@ type ending struct {
 // New returns an empty log. It panics if the options make no sense: a negative limit, or MaxBytes without a way to
 // measure a T.
 func New[T any](o Options) *Replay[T] {
-	r := &Replay[T]{keep: newRetention[T](o), maxSize: maxChunkSize[T](o.MaxValues), cut: new(chunk[T])}
+	r := &Replay[T]{keep: newRetention[T](o), maxSize: maxChunkSize[T](o.MaxValues)}
 	c := newChunk[T](size0)
-	r.head.Store(c)
-	r.last.Store(c)
-	r.lastSkip = c
+	r.start(c)
 	r.openLocked(c)
 	return r
 }
@@ -180,17 +173,9 @@ func (r *Replay[T]) growLocked(n int64) {
 
 // linkLocked puts a new chunk of about that size behind the last one, which gets no more values. It begins at the end.
 func (r *Replay[T]) linkLocked(end sluice.Offset, size int) {
-	last := r.last.Load()
 	c := newChunk[T](size)
-	c.base, c.number = end, last.number+1
-	if c.number%skipOver == 0 {
-		if r.lastSkip != nil {
-			r.lastSkip.skip.Store(c)
-		}
-		r.lastSkip = c
-	}
-	last.next.Store(c)
-	r.last.Store(c)
+	c.base = end
+	r.addLocked(c)
 	r.openLocked(c)
 }
 

@@ -196,17 +196,6 @@ func (r *Replay[T]) cutLocked(first, end sluice.Offset) (emptied bool) {
 	if emptied = first == end && r.last.Load().base < end; emptied {
 		r.linkLocked(end, size0)
 	}
-	for c := r.head.Load(); ; {
-		next := c.next.Load()
-		if next == nil || next.base > first {
-			return emptied
-		}
-		r.head.Store(next)
-		if c == r.lastSkip {
-			r.lastSkip = nil
-		}
-		c.next.Store(r.cut)
-		c.skip.Store(r.cut)
-		c = next
-	}
+	r.trimLocked(first)
+	return emptied
 }
