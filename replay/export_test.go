@@ -1,6 +1,9 @@
 package replay
 
-import "github.com/sluice-go/sluice"
+import (
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
 
 // ChunkSizes returns the sizes of the chunks that r holds, oldest first.
 func ChunkSizes[T any](r *Replay[T]) (sizes []int) {
@@ -19,4 +22,29 @@ func NewAt[T any](o Options, off sluice.Offset) *Replay[T] {
 	r.tail.Init(int64(off), false)
 	r.first.Store(int64(off))
 	return r
+}
+
+// CreateBufferOn, OpenBufferOn and NewBufferOn are the functions without On, with the file on fsys.
+func CreateBufferOn(fsys fsx.FS, name string) (*Buffer, error) { return createBuffer(fsys, name) }
+
+func OpenBufferOn(fsys fsx.FS, name string) (*Buffer, error) { return openBuffer(fsys, name) }
+
+func NewBufferOn(fsys fsx.FS, o BufferOptions) *Buffer { return newBuffer(fsys, o) }
+
+// NapTime is how long a reader of a trickle may be held back.
+const NapTime = napTime
+
+// FileName returns the name of b's file, empty if it has none.
+func FileName(b *Buffer) string {
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	return b.store.name
+}
+
+// ByteChunks returns the sizes of the chunks that b holds, oldest first.
+func ByteChunks(b *Buffer) (sizes []int) {
+	for c := b.head.Load(); c != nil; c = c.next.Load() {
+		sizes = append(sizes, len(c.slots))
+	}
+	return sizes
 }

@@ -50,10 +50,11 @@ type Replay[T any] struct {
 	waiters notify.List
 }
 
-// An ending says how a log ended. Abort may replace one that only closed.
+// An ending says how a log or a buffer ended. Abort may replace one that only closed.
 type ending struct {
 	err     error // what readers get at the end
 	aborted bool  // they get it at once
+	failed  bool  // it was the buffer's file that failed
 }
 
 // New returns an empty log. It panics if the options make no sense: a negative limit, or MaxBytes without a way to

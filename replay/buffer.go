@@ -1,0 +1,169 @@
+package replay
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
+	"github.com/sluice-go/sluice/internal/notify"
+)
+
+var (
+	_ io.WriteCloser  = (*Buffer)(nil)
+	_ io.ReaderFrom   = (*Buffer)(nil)
+	_ io.StringWriter = (*Buffer)(nil)
+)
+
+// Buffer is a stream of bytes that is written once and read by any number of readers, each at its own pace: one that comes
+// late is played back all that was written, and then follows. The bytes lie in memory, in a file, or in both; see
+// [NewBuffer], [CreateBuffer] and [OpenBuffer]. It must not be copied.
+//
+// All methods may be called concurrently. The bytes of one Write stay together; those of one ReadFrom may have others
+// between them.
+type Buffer struct {
+	// Constant.
+	maxBytes int64 // 0: no limit
+	split    int64 // the bytes below it are in chunks, the others in the file
+
+	_ [64]byte // readers load end all the time, and nothing else shall lie in its line
+
+	// end is how many bytes were written. It only grows: it is stored under mu when the bytes below it are in place, and these
+	// never change. A reader that loads an end beyond n reads byte n as the writer left it: that pair orders everything. In
+	// a file, where n may be overwritten once it is below first, the reader looks at first again when it has read.
+	end atomic.Int64
+
+	_ [64]byte
+
+	// mu is held by whoever writes or ends the buffer, also while it writes to the file, and never while ReadFrom reads from
+	// its source. lock order: mu, then store.mu or the list's own.
+	mu sync.Mutex
+
+	room room // where the next bytes go in memory; guarded by mu
+
+	// The bytes in memory. Its lock is mu, and its offsets are positions in the stream.
+	chain[byte]
+
+	// first is the position of the oldest retained byte. It only grows, and is stored under mu: before the chain is trimmed, and
+	// before a byte of the file below it is overwritten.
+	first atomic.Int64
+
+	// ended is nil while the buffer is open. Close stores it under mu, behind every byte, and a reader loads it before end, so
+	// one that sees the end sees all bytes too. Abort, which leaves bytes behind anyway, does not wait for mu, and may
+	// replace another ending: then ended changes no more.
+	ended atomic.Pointer[ending]
+
+	store store
+
+	_ [64]byte // written by readers that park
+
+	waiters notify.List
+}
+
+// BufferOptions says where the bytes of [NewBuffer] lie, and how many are kept. The zero BufferOptions keeps all in memory.
+type BufferOptions struct {
+	// MaxBytes is how many bytes are kept: the last ones. A reader that falls behind gets a *[sluice.LagError]. 0: all.
+	// Negative: NewBuffer panics.
+	MaxBytes int64
+
+	// SpillBytes is how many bytes are kept in memory, the first ones: those behind go to a temporary file, which is there
+	// from then until [Buffer.Remove]. 0: no file. Negative: NewBuffer panics. If MaxBytes is not larger, there is never a
+	// file; if it is, the file takes MaxBytes and 256 KiB at most, and is overwritten round and round.
+	SpillBytes int64
+
+	// Dir is the directory of the temporary file. Empty: [os.TempDir].
+	Dir string
+}
+
+// NewBuffer returns an empty buffer in memory, which spills over into a file if the options say so. It panics if the options
+// make no sense: a negative number.
+//
+// A buffer in memory takes at most 5 % more than what it keeps, or 1 KiB if that is more; with MaxBytes an eighth more. It takes
+// no more than that much at once, so no Write copies what was written before.
+func NewBuffer(o BufferOptions) *Buffer { return newBuffer(fsx.OS{}, o) }
+
+func newBuffer(fsys fsx.FS, o BufferOptions) *Buffer {
+	switch {
+	case o.MaxBytes < 0:
+		panic(fmt.Sprintf("replay: MaxBytes must be at least 0, got %d", o.MaxBytes))
+	case o.SpillBytes < 0:
+		panic(fmt.Sprintf("replay: SpillBytes must be at least 0, got %d", o.SpillBytes))
+	}
+	b := &Buffer{maxBytes: o.MaxBytes, split: math.MaxInt64, store: store{fs: fsys, dir: o.Dir, users: 1}}
+	if o.SpillBytes > 0 && (o.MaxBytes == 0 || o.MaxBytes > o.SpillBytes) {
+		b.split = o.SpillBytes
+	}
+	if b.store.dir == "" {
+		b.store.dir = os.TempDir()
+	}
+	if o.MaxBytes > 0 {
+		b.store.wrap = o.MaxBytes + maxPiece
+	}
+	b.start(new(chunk[byte]))
+	return b
+}
+
+// Write adds p to the end of the stream. It never waits for readers. It fails if the buffer has ended, with
+// [sluice.ErrClosed] or what [Buffer.Abort] was given, and if the file does, for which see [CreateBuffer]. n bytes are in the stream
+// whatever err says.
+//
+// Cost in memory: a copy, a mutex, one more atomic store and a load; two allocations for each chunk of up to 256 KiB. In a file:
+// one system call.
+func (b *Buffer) Write(p []byte) (n int, err error) { return write(b, p) }
+
+// WriteString is [Buffer.Write]. Into memory it copies s without a conversion.
+func (b *Buffer) WriteString(s string) (n int, err error) { return write(b, s) }
+
+func write[S []byte | string](b *Buffer, p S) (n int, err error) {
+	b.mu.Lock()
+	n, err = putLocked(b, p)
+	b.mu.Unlock()
+	return n, err
+}
+
+// putLocked writes p piece by piece. Each is published when it is in place, so readers of a large p don't wait for all of it.
+func putLocked[S []byte | string](b *Buffer, p S) (n int, err error) {
+	for {
+		if e := b.ended.Load(); e != nil {
+			return n, e.writeErr()
+		}
+		if n == len(p) {
+			return n, nil
+		}
+		end, k := b.end.Load(), 0
+		if end < b.split {
+			k = copy(b.roomLocked(end, len(p)-n), p[n:])
+		} else {
+			k, err = b.writeFileLocked(end, []byte(p[n:min(len(p), n+maxPiece)]))
+		}
+		n += k
+		b.publishLocked(end + int64(k))
+		if err != nil {
+			return n, b.failLocked(err)
+		}
+	}
+}
+
+// publishLocked lets readers see the bytes below end, and drops what MaxBytes says.
+func (b *Buffer) publishLocked(end int64) {
+	b.end.Store(end)
+	if first := end - b.maxBytes; b.maxBytes > 0 && first > 0 {
+		b.first.Store(first)
+		b.trimLocked(sluice.Offset(first))
+	}
+	b.wake()
+}
+
+// wake is the writer's half of the handshake; see package notify. What it tells of was stored before.
+func (b *Buffer) wake() {
+	if b.waiters.Waiting() {
+		b.waiters.Wake()
+	}
+}
+
+// Len returns how many bytes were written so far, whether or not they are still kept. One atomic load.
+func (b *Buffer) Len() int64 { return b.end.Load() }
