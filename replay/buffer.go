@@ -5,12 +5,12 @@ import (
 	"io"
 	"math"
 	"os"
-	"sync"
 	"sync/atomic"
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/internal/fsx"
 	"github.com/sluice-go/sluice/internal/notify"
+	"github.com/sluice-go/sluice/internal/tail"
 )
 
 var (
@@ -28,36 +28,36 @@ var (
 type Buffer struct {
 	// Constant.
 	maxBytes int64 // 0: no limit
-	split    int64 // the bytes below it are in chunks, the others in the file
+	split    int64 // the bytes below it are in the chain, the others in the file
 
-	_ [64]byte // readers load end all the time, and nothing else shall lie in its line
+	_ [64]byte // readers load tail all the time, and nothing else shall lie in its line
 
-	// end is how many bytes were written. It only grows: it is stored under mu when the bytes below it are in place, and these
-	// never change. A reader that loads an end beyond n reads byte n as the writer left it: that pair orders everything. In
-	// a file, where n may be overwritten once it is below first, the reader looks at first again when it has read.
-	end atomic.Int64
+	// tail is the end of the stream, how many bytes were written, and the lock of those who write or end it. The bytes below
+	// the end are in place and never change: a reader that loads an end beyond n reads byte n as the writer left it; that
+	// pair orders everything. (In a file, n may be overwritten once it is below first, so a reader looks at first again when
+	// it has read.) A small Write into memory holds the lock for nanoseconds; everything else takes it with lock, also
+	// while it writes to the file. ReadFrom reads from its source without it. lock order: tail, then store.mu or waiters.
+	tail tail.Tail
 
 	_ [64]byte
 
-	// mu is held by whoever writes or ends the buffer, also while it writes to the file, and never while ReadFrom reads from
-	// its source. lock order: mu, then store.mu or the list's own.
-	mu sync.Mutex
+	room room // where the next bytes go in memory; guarded by tail
 
-	room room // where the next bytes go in memory; guarded by mu
-
-	// The bytes in memory. Its lock is mu, and its offsets are positions in the stream.
+	// The bytes in memory. Its lock is tail, and its offsets are positions in the stream.
 	chain[byte]
 
-	// first is the position of the oldest retained byte. It only grows, and is stored under mu: before the chain is trimmed, and
-	// before a byte of the file below it is overwritten.
+	// first is the position of the oldest retained byte. It only grows, and is stored under the lock: before the chain is
+	// trimmed, and before a byte of the file below it is overwritten.
 	first atomic.Int64
 
-	// ended is nil while the buffer is open. Close stores it under mu, behind every byte, and a reader loads it before end, so
-	// one that sees the end sees all bytes too. Abort, which leaves bytes behind anyway, does not wait for mu, and may
-	// replace another ending: then ended changes no more.
+	// ended is nil while the buffer is open. Close stores it under the lock, behind every byte, and a reader loads it
+	// before tail, so one that sees the end sees all bytes too. Abort, which leaves bytes behind anyway, does not wait for the
+	// lock, and may replace another ending: then ended changes no more.
 	ended atomic.Pointer[ending]
 
-	store store
+	// The bytes from split on: the file, and the newest of them.
+	store  store
+	recent recent
 
 	_ [64]byte // written by readers that park
 
@@ -72,7 +72,7 @@ type BufferOptions struct {
 
 	// SpillBytes is how many bytes are kept in memory, the first ones: those behind go to a temporary file, which is there
 	// from then until [Buffer.Remove]. 0: no file. Negative: NewBuffer panics. If MaxBytes is not larger, there is never a
-	// file; if it is, the file takes MaxBytes and 256 KiB at most, and is overwritten round and round.
+	// file; if it is, the file takes MaxBytes and 64 KiB at most, and is overwritten round and round.
 	SpillBytes int64
 
 	// Dir is the directory of the temporary file. Empty: [os.TempDir].
@@ -101,9 +101,10 @@ func newBuffer(fsys fsx.FS, o BufferOptions) *Buffer {
 		b.store.dir = os.TempDir()
 	}
 	if o.MaxBytes > 0 {
-		b.store.wrap = o.MaxBytes + maxPiece
+		b.store.wrap = o.MaxBytes + blockSize
 	}
 	b.start(new(chunk[byte]))
+	b.limitLocked()
 	return b
 }
 
@@ -111,18 +112,38 @@ func newBuffer(fsys fsx.FS, o BufferOptions) *Buffer {
 // [sluice.ErrClosed] or what [Buffer.Abort] was given, and if the file does, for which see [CreateBuffer]. n bytes are in the stream
 // whatever err says.
 //
-// Cost in memory: a copy, a mutex, one more atomic store and a load; two allocations for each chunk of up to 256 KiB. In a file:
-// one system call.
+// Cost: a copy, two atomic read-modify-writes (a large p: four) and two loads; in memory two allocations for each chunk of up to 256 KiB, in a file
+// a system call for each 64 KiB.
 func (b *Buffer) Write(p []byte) (n int, err error) { return write(b, p) }
 
-// WriteString is [Buffer.Write]. Into memory it copies s without a conversion.
+// WriteString is [Buffer.Write].
 func (b *Buffer) WriteString(s string) (n int, err error) { return write(b, s) }
 
+// smallWrite is what may be copied while others spin.
+const smallWrite = 4 << 10
+
 func write[S []byte | string](b *Buffer, p S) (n int, err error) {
-	b.mu.Lock()
+	if len(p) <= smallWrite && writeSmall(b, p) {
+		return len(p), nil
+	}
+	b.lock()
 	n, err = putLocked(b, p)
-	b.mu.Unlock()
+	b.unlock()
 	return n, err
+}
+
+// writeSmall writes p if there is room in memory, and reports whether it did.
+func writeSmall[S []byte | string](b *Buffer, p S) bool {
+	end := b.tail.Lock()
+	next := end + int64(len(p))
+	if next > b.room.limit || b.ended.Load() != nil {
+		b.tail.Unlock(end)
+		return false
+	}
+	copy(b.room.open[end-b.room.base:], p)
+	b.tail.Unlock(next)
+	b.wake()
+	return true
 }
 
 // putLocked writes p piece by piece. Each is published when it is in place, so readers of a large p don't wait for all of it.
@@ -134,14 +155,14 @@ func putLocked[S []byte | string](b *Buffer, p S) (n int, err error) {
 		if n == len(p) {
 			return n, nil
 		}
-		end, k := b.end.Load(), 0
+		end, k := b.tail.Next(), 0
 		if end < b.split {
 			k = copy(b.roomLocked(end, len(p)-n), p[n:])
+			b.publishLocked(end + int64(k))
 		} else {
-			k, err = b.writeFileLocked(end, []byte(p[n:min(len(p), n+maxPiece)]))
+			k, err = putFileLocked(b, end, p[n:])
 		}
 		n += k
-		b.publishLocked(end + int64(k))
 		if err != nil {
 			return n, b.failLocked(err)
 		}
@@ -150,13 +171,17 @@ func putLocked[S []byte | string](b *Buffer, p S) (n int, err error) {
 
 // publishLocked lets readers see the bytes below end, and drops what MaxBytes says.
 func (b *Buffer) publishLocked(end int64) {
-	b.end.Store(end)
+	b.tail.Advance(end)
 	if first := end - b.maxBytes; b.maxBytes > 0 && first > 0 {
 		b.first.Store(first)
 		b.trimLocked(sluice.Offset(first))
 	}
 	b.wake()
 }
+
+func (b *Buffer) lock() { b.tail.LockLong() }
+
+func (b *Buffer) unlock() { b.tail.UnlockLong(b.tail.Next()) }
 
 // wake is the writer's half of the handshake; see package notify. What it tells of was stored before.
 func (b *Buffer) wake() {
@@ -166,4 +191,4 @@ func (b *Buffer) wake() {
 }
 
 // Len returns how many bytes were written so far, whether or not they are still kept. One atomic load.
-func (b *Buffer) Len() int64 { return b.end.Load() }
+func (b *Buffer) Len() int64 { return b.tail.Next() }

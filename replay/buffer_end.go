@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-go/sluice"
 )
 
-// Close ends the stream: writes fail, and readers, late ones too, get every byte and then io.EOF. It is idempotent. A buffer
-// whose file failed has ended already, and Close returns that error. It does not sync the file to stable storage.
+// Close ends the stream: writes fail, and readers, late ones too, get every byte and then io.EOF. It is idempotent. It returns
+// an error if the file has failed, or fails now: then readers get it, too. It does not sync the file to stable storage.
 func (b *Buffer) Close() error { return b.CloseWithError(nil) }
 
 // CloseWithError ends the stream with an error, as [io.PipeWriter.CloseWithError] does: readers, late ones too, get every byte
@@ -20,9 +20,9 @@ func (b *Buffer) CloseWithError(err error) error {
 	if err == nil {
 		err = io.EOF
 	}
-	b.mu.Lock()
-	b.ended.CompareAndSwap(nil, &ending{err: final(err)})
-	b.mu.Unlock()
+	b.lock()
+	b.endLocked(&ending{err: final(err)})
+	b.unlock()
 	b.wake()
 	err = b.letGo()
 	if e := b.ended.Load(); e.failed {
@@ -31,11 +31,27 @@ func (b *Buffer) CloseWithError(err error) error {
 	return err
 }
 
+// endLocked ends the stream with e, if it has not ended, nor fails to get all into its file.
+func (b *Buffer) endLocked(e *ending) {
+	if b.ended.Load() != nil {
+		return
+	}
+	if b.recent.timer != nil {
+		b.recent.timer.Stop()
+	}
+	if err := b.flushLocked(); err != nil {
+		b.failLocked(err)
+		return
+	}
+	b.ended.CompareAndSwap(nil, e)
+	b.recent.dropLocked()
+}
+
 // Abort ends the stream and makes readers fail with err at once, whatever is still to be read, and writers too. It works
 // on a buffer that is closed as well; after a first Abort it does nothing. A nil err, and one that says that all is well (io.EOF,
 // [sluice.ErrClosed]), stands for one that says "replay: aborted".
 //
-// It waits for nobody: a Write to the file that is under way may still be, and its bytes are in the file, but no reader sees them.
+// It waits for nobody. What was written last may be in the file or not.
 func (b *Buffer) Abort(err error) {
 	if err == nil || err == io.EOF || err == sluice.ErrClosed { // an abort must not look like a complete stream
 		err = errAborted

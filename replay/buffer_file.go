@@ -2,23 +2,22 @@ package replay
 
 import (
 	"fmt"
+	"github.com/sluice-go/sluice/internal/fsx"
 	"io"
 	"io/fs"
 	"os"
-
-	"github.com/sluice-go/sluice/internal/fsx"
 )
-
-// maxPiece bounds one write to the file, so that readers see a long Write as it goes on.
-const maxPiece = 256 << 10
 
 // CreateBuffer returns an empty buffer whose bytes are all in the file of that name, and nothing else is. A file that is
 // there is emptied, so it must not be another buffer's. The buffer and its readers share one descriptor, which is open while
 // the buffer or a reader is.
 //
-// Each Write is one system call; when it returns, the bytes survive the end of the process. Nothing is synced to stable
-// storage. If a write fails, in part or whole (a full disk), the buffer ends with that error: Write returns it with the number of
-// bytes that are in the stream, later writes and Close return it too, and readers get it behind those bytes.
+// Readers of the buffer see every byte at once. Bytes are put into the file 64 KiB at a time, or, if there are fewer, within a
+// millisecond, and by Close. Nothing is synced to stable storage. The newest 512 KiB lie in memory too until the stream ends.
+//
+// If putting bytes into the file fails, in part or whole (a full disk), the buffer ends with that error: the Write that is under
+// way returns it with the number of its bytes that are in the stream, or the next one does; later writes and Close return it
+// too, and readers get it behind all bytes that were written: those that are not in the file are kept in memory.
 //
 // The file does not say how the stream ended. Whoever leaves it for a later [OpenBuffer] should make sure that it was closed
 // without an error: rename it then, and [Buffer.Remove] it otherwise.
@@ -59,44 +58,32 @@ func openBuffer(fsys fsx.FS, name string) (*Buffer, error) {
 	b.split = 0
 	b.store.name = name
 	b.store.file.Store(&openFile{f})
-	b.end.Store(size)
+	b.tail.Init(size, false)
+	b.recent.written.Store(size)
 	b.ended.Store(&ending{err: io.EOF})
 	return b, nil
 }
 
-// writeFileLocked writes p, of at most maxPiece, at the end of the stream, and returns how much of it is in place.
-func (b *Buffer) writeFileLocked(end int64, p []byte) (n int, err error) {
-	f, err := b.store.writable()
-	if err != nil {
-		return 0, err
+// readFile reads bytes from off on, at least one, into p: there are some below end, and off was retained a moment ago. If it is not any
+// more, it returns none, and first tells.
+func (b *Buffer) readFile(p []byte, off, end int64) (n int, err error) {
+	at := off - b.split
+	if n := b.recent.copyAt(p, at, end-b.split); n > 0 {
+		return n, nil
 	}
-	at, room := b.store.place(end - b.split)
-	if int64(len(p)) > room {
-		p = p[:room] // the rest is the next piece
-	}
-	n, err = f.WriteAt(p, at)
-	if n < len(p) && err == nil {
-		err = io.ErrShortWrite
-	}
-	return n, err
-}
-
-// readFile reads bytes from off on, at least one, into p. All of them were published, and off was retained a moment ago: if it is
-// not any more, it returns nil, and first tells.
-func (b *Buffer) readFile(p []byte, off int64) (n int, err error) {
 	f := b.store.file.Load()
 	if f == nil {
 		return 0, os.ErrClosed
 	}
-	at, room := b.store.place(off - b.split)
-	n, err = f.ReadAt(p[:min(int64(len(p)), room)], at)
+	place, room := b.store.place(at)
+	n, err = f.ReadAt(p[:min(int64(len(p)), room, b.recent.written.Load()-at)], place)
 	switch {
 	case b.first.Load() > off:
 		return 0, nil // overwritten, perhaps, while we read
 	case n > 0:
 		return n, nil
 	case err == io.EOF:
-		return 0, fmt.Errorf("replay: %s was changed: it ends before byte %d: %w", f.Name(), at, io.ErrUnexpectedEOF)
+		return 0, fmt.Errorf("replay: %s was changed: it ends before byte %d: %w", f.Name(), place, io.ErrUnexpectedEOF)
 	case err == nil:
 		return 0, io.ErrNoProgress
 	}
@@ -108,9 +95,9 @@ func (b *Buffer) readFile(p []byte, off int64) (n int, err error) {
 // get an error right away, for which errors.Is(err, [fs.ErrNotExist]). On a buffer that is still written it is refused, with
 // an error: Close or Abort it first. A second call does nothing, save that it tries again what failed.
 func (b *Buffer) Remove() error {
-	b.mu.Lock() // a Write may still be under way after an Abort
+	b.lock() // a Write may still be under way after an Abort
 	ended := b.ended.Load() != nil
-	b.mu.Unlock()
+	b.unlock()
 	if !ended {
 		return fmt.Errorf("replay: Remove: the buffer is still written: Close or Abort it first")
 	}
@@ -126,9 +113,9 @@ func (b *Buffer) release() error { return b.free(b.store.leave()) }
 // free drops the bytes in memory if the last one who held a removed buffer has left.
 func (b *Buffer) free(gone bool, err error) error {
 	if gone {
-		b.mu.Lock()
+		b.lock()
 		b.freeLocked()
-		b.mu.Unlock()
+		b.unlock()
 	}
 	if err != nil {
 		return fmt.Errorf("replay: %w", err)

@@ -44,7 +44,7 @@ func (r *BufferReader) lookAt(off int64, at *chunk[byte]) (piece []byte, there i
 		if first := b.first.Load(); off < first {
 			return nil, 0, nil, &sluice.LagError{From: sluice.Offset(off), To: sluice.Offset(first)}
 		}
-		end := b.end.Load() // before the links: see chunk
+		end := b.tail.Next() // before the links: see chunk
 		switch {
 		case off < min(end, b.split):
 			if piece, at = b.piece(off, at, min(end, b.split)); piece != nil {
@@ -85,8 +85,8 @@ func (b *Buffer) piece(off int64, at *chunk[byte], end int64) ([]byte, *chunk[by
 }
 
 // readFile is [Buffer.readFile] with the error of a reader that was closed meanwhile.
-func (r *BufferReader) readFile(p []byte, off int64) (n int, err error) {
-	n, err = r.b.readFile(p, off)
+func (r *BufferReader) readFile(p []byte, off, end int64) (n int, err error) {
+	n, err = r.b.readFile(p, off, end)
 	if errors.Is(err, os.ErrClosed) && r.hold.closed.Load() {
 		err = sluice.ErrClosed
 	}

@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/sluice-go/sluice"
@@ -20,6 +21,9 @@ type room struct {
 	open []byte // the slots of the last chunk
 	base int64  // the position of open[0]
 
+	// limit is how far a small write may go without a look at anything else: the end of open, or less than any position.
+	limit int64
+
 	// lent says that a ReadFrom reads from its source into the room, without the lock. Whoever needs room meanwhile opens another
 	// chunk and sets shared: then nothing is lent any more, so that there is one such chunk at most. A loan is
 	// good for as long as the end has not moved.
@@ -30,7 +34,7 @@ type room struct {
 func (b *Buffer) roomLocked(end int64, need int) []byte {
 	r := &b.room
 	if r.lent {
-		r.lent, r.shared = false, true
+		r.shared = true
 		b.growLocked(end, need)
 	} else if end == r.base+int64(len(r.open)) {
 		b.growLocked(end, need)
@@ -46,10 +50,31 @@ func (b *Buffer) growLocked(end int64, need int) {
 	if b.maxBytes > 0 { // memory comes back by whole chunks
 		most = min(most, max(minBytesChunk, b.maxBytes/16))
 	}
-	slots := slices.Grow([]byte(nil), int(min(size, most, b.split-end)))
-	slots = slots[:cap(slots)] // what the allocator gives anyway
+	slots := newBytes(int(min(size, most)))
 	b.addLocked(&chunk[byte]{base: sluice.Offset(end), slots: slots})
-	b.room.open, b.room.base = slots, end
+	b.room = room{open: slots, base: end, shared: b.room.shared}
+	b.limitLocked()
+}
+
+// limitLocked sets the limit of small writes.
+func (b *Buffer) limitLocked() {
+	r := &b.room
+	if r.limit = min(r.base+int64(len(r.open)), b.split); b.maxBytes > 0 || r.lent || r.open == nil {
+		r.limit = math.MinInt64
+	}
+}
+
+// newBytes returns at least that many bytes: all that the allocator takes for them anyway. Above 32 KiB these are whole pages,
+// which it need not clear if the system gave them just now.
+func newBytes(size int) []byte {
+	if size <= 32<<10 {
+		p := slices.Grow([]byte(nil), size)
+		return p[:cap(p)]
+	}
+	const page = 8 << 10
+	p := make([]byte, (size+page-1)&^(page-1))
+	populate(p)
+	return p
 }
 
 // ReadFrom writes all that src has, until its io.EOF, which is no error and does not end the buffer. It returns the other
@@ -97,10 +122,10 @@ const maxEmptyReads = 100
 // lend returns room at the end, at, for a source to read into; nil if it can't be lent. If the source panics nothing but the room
 // is lost, and not even that if there is no other writer.
 func (b *Buffer) lend() (dst []byte, at int64, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	b.lock()
+	defer b.unlock()
 	r := &b.room
-	at = b.end.Load()
+	at = b.tail.Next()
 	switch e := b.ended.Load(); {
 	case e != nil:
 		return nil, 0, e.writeErr()
@@ -112,17 +137,19 @@ func (b *Buffer) lend() (dst []byte, at int64, err error) {
 	}
 	dst = b.roomLocked(at, 0)
 	r.lent = true
+	b.limitLocked()
 	return dst, at, nil
 }
 
 // take writes p, which a source has read: it is in place if it was lent at the end and nobody wrote since.
 func (b *Buffer) take(p []byte, lent bool, at int64) (n int, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !lent || b.end.Load() != at {
+	b.lock()
+	defer b.unlock()
+	if !lent || b.tail.Next() != at {
 		return putLocked(b, p)
 	}
 	b.room.lent = false
+	b.limitLocked()
 	if e := b.ended.Load(); e != nil {
 		return 0, e.writeErr()
 	}
@@ -132,9 +159,11 @@ func (b *Buffer) take(p []byte, lent bool, at int64) (n int, err error) {
 
 // freeLocked drops all bytes.
 func (b *Buffer) freeLocked() {
-	end := b.end.Load()
+	end := b.tail.Next()
 	b.first.Store(end)
 	b.addLocked(&chunk[byte]{base: sluice.Offset(end)})
 	b.trimLocked(sluice.Offset(end))
-	b.room.open, b.room.base = nil, end
+	b.room = room{base: end}
+	b.limitLocked()
+	b.recent.dropLocked()
 }

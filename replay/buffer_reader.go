@@ -67,7 +67,7 @@ func (b *Buffer) NewReader() *BufferReader { return b.newReader(false) }
 func (b *Buffer) NewSnapshotReader() *BufferReader { return b.newReader(true) }
 
 func (b *Buffer) newReader(snapshot bool) *BufferReader {
-	err := b.store.join(b.end.Load() - b.split)
+	err := b.store.join(b.recent.written.Load())
 	r := &BufferReader{b: b, snapshot: snapshot, bad: err, hold: &hold{b: b, none: err != nil}}
 	r.cleanup = runtime.AddCleanup(r, func(h *hold) { h.end() }, r.hold)
 	return r
@@ -103,7 +103,7 @@ func (r *BufferReader) ReadContext(ctx context.Context, p []byte) (n int, err er
 		case piece != nil:
 			n = copy(p, piece)
 		default:
-			n, err = r.readFile(p[:min(int64(len(p)), there)], r.off)
+			n, err = r.readFile(p, r.off, r.off+there)
 		}
 		if n > 0 || err != nil {
 			r.off += int64(n)
@@ -166,7 +166,7 @@ func (r *BufferReader) lend() ([]byte, error) {
 		if r.buf == nil {
 			r.buf = make([]byte, fileReadSize)
 		}
-		n, err := r.readFile(r.buf[:min(fileReadSize, there)], r.off)
+		n, err := r.readFile(r.buf, r.off, r.off+there)
 		if n > 0 || err != nil {
 			return r.buf[:n], err
 		}
@@ -195,7 +195,7 @@ func (r *BufferReader) ReadAt(p []byte, off int64) (n int, err error) {
 		case piece != nil:
 			k = copy(p[n:], piece)
 		default:
-			k, err = r.readFile(p[n:min(int64(len(p)), int64(n)+there)], at)
+			k, err = r.readFile(p[n:], at, at+there)
 		}
 		n += k
 		if err != nil {
@@ -217,7 +217,7 @@ func (r *BufferReader) Seek(offset int64, whence int) (int64, error) {
 	case io.SeekCurrent:
 		base = r.off
 	case io.SeekEnd:
-		base = r.b.end.Load()
+		base = r.b.tail.Next()
 	default:
 		return 0, fmt.Errorf("replay: Seek: whence must be io.SeekStart, io.SeekCurrent or io.SeekEnd, got %d", whence)
 	}

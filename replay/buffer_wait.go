@@ -85,7 +85,7 @@ func (r *BufferReader) sleepAt(off int64) {
 
 // ready reports whether lookAt(off) would find anything.
 func (r *BufferReader) ready(off int64) bool {
-	return r.b.end.Load() > off || r.b.ended.Load() != nil || r.hold.closed.Load()
+	return r.b.tail.Next() > off || r.b.ended.Load() != nil || r.hold.closed.Load()
 }
 
 // wakeUp makes those who wait see that the reader is closed.

@@ -1,0 +1,153 @@
+package replay
+
+import (
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// The newest bytes of a stream in a file lie in memory too: there the writer gathers small writes, and readers that keep up
+// find them without a system call.
+const (
+	blockSize = 64 << 10
+	blocks    = 8
+	flushTime = time.Millisecond // within which bytes are in the file
+)
+
+// A block is blockSize bytes of the file, from base on.
+//
+//   - base and the bytes below the published end change only while pins is -1. A reader enters by adding one to pins, unless
+//     that is negative; then it looks at base. The writer uses a block again only after changing pins from 0 to
+//     -1, and else leaves it to the collector: so no byte is read while it is written, however long a reader takes.
+type block struct {
+	pins atomic.Int32
+	base atomic.Int64
+	data [blockSize]byte
+}
+
+func (k *block) pin() bool {
+	for {
+		n := k.pins.Load()
+		if n < 0 {
+			return false
+		}
+		if k.pins.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// recent holds the newest blocks of a file: the one of byte n (counted from Buffer.split) in slots[n/blockSize%blocks], as long as it is
+// not needed for a newer one. Buffer.tail guards it, but for what readers load.
+//
+// A block is replaced only when all of it is in the file. So a reader that loads the end, and then does not find a byte
+// below it here, finds it there, below written.
+type recent struct {
+	slots   [blocks]atomic.Pointer[block]
+	written atomic.Int64 // how many bytes are in the file
+
+	timer *time.Timer // nil until the first write
+	armed bool        // the timer will flush
+}
+
+// copyAt copies bytes at n to p, up to end, and returns how many: none if they are not here.
+func (r *recent) copyAt(p []byte, n, end int64) (copied int) {
+	k := r.slots[n/blockSize%blocks].Load() // after end
+	if k == nil || !k.pin() {
+		return 0
+	}
+	if base := n - n%blockSize; k.base.Load() == base {
+		copied = copy(p, k.data[n-base:min(end-base, blockSize)])
+	}
+	k.pins.Add(-1)
+	return copied
+}
+
+// blockLocked returns the block of byte n, where the next byte is written.
+func (r *recent) blockLocked(n int64) *block {
+	slot := &r.slots[n/blockSize%blocks]
+	k, base := slot.Load(), n-n%blockSize
+	switch {
+	case k == nil || k.base.Load() != base && !k.pins.CompareAndSwap(0, -1): // there is none, or a reader is in it
+		k = new(block)
+		k.base.Store(base)
+		slot.Store(k)
+	case k.base.Load() != base:
+		k.base.Store(base)
+		k.pins.Store(0)
+	}
+	return k
+}
+
+// putFileLocked takes some of p at the end of the stream.
+func putFileLocked[S []byte | string](b *Buffer, end int64, p S) (n int, err error) {
+	at := end - b.split
+	n = copy(b.recent.blockLocked(at).data[at%blockSize:], p)
+	b.publishLocked(end + int64(n))
+	if (at+int64(n))%blockSize == 0 {
+		return n, b.flushLocked()
+	}
+	b.armLocked()
+	return n, nil
+}
+
+// armLocked sees to it that the bytes are in the file some time soon.
+func (b *Buffer) armLocked() {
+	switch r := &b.recent; {
+	case r.armed:
+		return
+	case r.timer == nil:
+		r.timer = time.AfterFunc(flushTime, b.flush)
+	default:
+		r.timer.Reset(flushTime)
+	}
+	b.recent.armed = true
+}
+
+// flush is what the timer calls.
+func (b *Buffer) flush() {
+	b.lock()
+	defer b.unlock()
+	b.recent.armed = false
+	if b.ended.Load() != nil {
+		return
+	}
+	if err := b.flushLocked(); err != nil {
+		b.failLocked(err) // the next write, Close and the readers get it
+	}
+}
+
+// flushLocked puts into the file what is not there yet. It is all in one block.
+func (b *Buffer) flushLocked() error {
+	r, end := &b.recent, b.tail.Next()-b.split
+	for at := r.written.Load(); at < end; at = r.written.Load() {
+		base := at - at%blockSize
+		if err := b.writeFileLocked(r.slots[base/blockSize%blocks].Load().data[at-base : end-base]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFileLocked writes some of p behind what is in the file.
+func (b *Buffer) writeFileLocked(p []byte) error {
+	f, err := b.store.writable()
+	if err != nil {
+		return err
+	}
+	at, room := b.store.place(b.recent.written.Load())
+	p = p[:min(int64(len(p)), room)]
+	n, err := f.WriteAt(p, at)
+	if n < len(p) && err == nil {
+		err = io.ErrShortWrite
+	}
+	b.recent.written.Add(int64(n))
+	return err
+}
+
+// dropLocked lets go of the blocks, which are in the file or will never be read again.
+func (r *recent) dropLocked() {
+	for i := range r.slots {
+		r.slots[i].Store(nil)
+	}
+}
