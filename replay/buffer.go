@@ -100,12 +100,19 @@ func newBuffer(fsys fsx.FS, o BufferOptions) *Buffer {
 	if b.store.dir == "" {
 		b.store.dir = os.TempDir()
 	}
-	if o.MaxBytes > 0 {
-		b.store.wrap = o.MaxBytes + blockSize
-	}
+	b.sizeBlocks(blockSize)
 	b.start(new(chunk[byte]))
 	b.limitLocked()
 	return b
+}
+
+// sizeBlocks sets the size of the blocks of a new buffer, and what follows from it: what a block overwrites in the file must
+// have been dropped when the block was filled.
+func (b *Buffer) sizeBlocks(size int64) {
+	b.recent.size = size
+	if b.maxBytes > 0 {
+		b.store.wrap = b.maxBytes + size
+	}
 }
 
 // Write adds p to the end of the stream. It never waits for readers. It fails if the buffer has ended, with

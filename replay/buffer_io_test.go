@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/replay"
 )
 
@@ -90,4 +91,88 @@ func says(err error, want string) bool {
 		return err == nil
 	}
 	return err != nil && strings.Contains(err.Error(), want)
+}
+
+// meddler is a source of some lines that does something else in the middle of each Read: say, write to the buffer that it is read
+// into, so that whatever room it was lent is not the end any more. log gets what it returned when it returns.
+type meddler struct {
+	lines strings.Reader
+	pause func()
+	log   *strings.Builder
+}
+
+func newMeddler(n int, log *strings.Builder, pause func()) *meddler {
+	return &meddler{*strings.NewReader(strings.Repeat("from the source;", n)), pause, log}
+}
+
+func (m *meddler) Read(p []byte) (int, error) {
+	n, err := m.lines.Read(p[:min(len(p), 16)])
+	if n > 0 {
+		m.pause()
+	}
+	m.log.Write(p[:n])
+	return n, err
+}
+
+// A ReadFrom beside other writers, another ReadFrom among them: nothing is lost or torn, and memory does not grow for it.
+func TestReadFromBesideOtherWriters(t *testing.T) {
+	inEveryHome(t, func(t *testing.T, b *replay.Buffer) {
+		const times = 500
+		var log strings.Builder
+		writes := func() {
+			b.WriteString("written;")
+			log.WriteString("written;")
+		}
+		reads := func() {
+			if n, err := b.ReadFrom(newMeddler(1, &log, writes)); n != 16 || err != nil {
+				t.Errorf("ReadFrom() = %v, %v, want 16, nil", n, err)
+			}
+		}
+		if n, err := b.ReadFrom(newMeddler(times, &log, reads)); n != 16*times || err != nil {
+			t.Errorf("ReadFrom() = %v, %v, want %v, nil", n, err, 16*times)
+		}
+		b.Close()
+		r := b.NewReader()
+		defer r.Close()
+		wantAll(t, r, []byte(log.String()), nil)
+		held := 0
+		for _, size := range replay.ByteChunks(b) {
+			held += size
+		}
+		if held > log.Len()+log.Len()/8+4<<10 {
+			t.Errorf("the chunks hold %d bytes for %d", held, log.Len())
+		}
+	})
+}
+
+// A buffer that ends while ReadFrom reads takes nothing more.
+func TestReadFromMeetsTheEnd(t *testing.T) {
+	inEveryHome(t, func(t *testing.T, b *replay.Buffer) {
+		write(t, b, []byte("abc"))
+		if n, err := b.ReadFrom(newMeddler(2, new(strings.Builder), func() { b.Close() })); n != 0 || err != sluice.ErrClosed {
+			t.Errorf("ReadFrom() = %v, %v, want 0, ErrClosed", n, err)
+		}
+		r := b.NewReader()
+		defer r.Close()
+		wantAll(t, r, []byte("abc"), nil)
+	})
+}
+
+// A source that panics locks nobody out.
+func TestReadFromPanics(t *testing.T) {
+	inEveryHome(t, func(t *testing.T, b *replay.Buffer) {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("ReadFrom does not panic")
+				}
+			}()
+			b.ReadFrom(newMeddler(1, new(strings.Builder), func() { panic("no more") }))
+		}()
+		write(t, b, []byte("abc"))
+		b.Close()
+		r := b.NewReader()
+		defer r.Close()
+		wantAll(t, r, []byte("abc"), nil)
+	})
 }

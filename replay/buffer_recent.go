@@ -14,7 +14,7 @@ const (
 	flushTime = time.Millisecond // within which bytes are in the file
 )
 
-// A block is blockSize bytes of the file, from base on.
+// A block is some bytes of the file, from base on.
 //
 //   - base and the bytes below the published end change only while pins is -1. A reader enters by adding one to pins, unless
 //     that is negative; then it looks at base. The writer uses a block again only after changing pins from 0 to
@@ -22,7 +22,7 @@ const (
 type block struct {
 	pins atomic.Int32
 	base atomic.Int64
-	data [blockSize]byte
+	data []byte
 }
 
 func (k *block) pin() bool {
@@ -37,12 +37,13 @@ func (k *block) pin() bool {
 	}
 }
 
-// recent holds the newest blocks of a file: the one of byte n (counted from Buffer.split) in slots[n/blockSize%blocks], as long as it is
-// not needed for a newer one. Buffer.tail guards it, but for what readers load.
+// recent holds the newest blocks of a file: the one of byte n (counted from Buffer.split) in slot(n), as long as that is not
+// needed for a newer one. Buffer.tail guards it, but for what readers load.
 //
 // A block is replaced only when all of it is in the file. So a reader that loads the end, and then does not find a byte
 // below it here, finds it there, below written.
 type recent struct {
+	size    int64 // of a block; constant
 	slots   [blocks]atomic.Pointer[block]
 	written atomic.Int64 // how many bytes are in the file
 
@@ -50,14 +51,16 @@ type recent struct {
 	armed bool        // the timer will flush
 }
 
+func (r *recent) slot(n int64) *atomic.Pointer[block] { return &r.slots[n/r.size%blocks] }
+
 // copyAt copies bytes at n to p, up to end, and returns how many: none if they are not here.
 func (r *recent) copyAt(p []byte, n, end int64) (copied int) {
-	k := r.slots[n/blockSize%blocks].Load() // after end
+	k := r.slot(n).Load() // after end
 	if k == nil || !k.pin() {
 		return 0
 	}
-	if base := n - n%blockSize; k.base.Load() == base {
-		copied = copy(p, k.data[n-base:min(end-base, blockSize)])
+	if base := n - n%r.size; k.base.Load() == base {
+		copied = copy(p, k.data[n-base:min(end-base, r.size)])
 	}
 	k.pins.Add(-1)
 	return copied
@@ -65,11 +68,11 @@ func (r *recent) copyAt(p []byte, n, end int64) (copied int) {
 
 // blockLocked returns the block of byte n, where the next byte is written.
 func (r *recent) blockLocked(n int64) *block {
-	slot := &r.slots[n/blockSize%blocks]
-	k, base := slot.Load(), n-n%blockSize
+	slot := r.slot(n)
+	k, base := slot.Load(), n-n%r.size
 	switch {
 	case k == nil || k.base.Load() != base && !k.pins.CompareAndSwap(0, -1): // there is none, or a reader is in it
-		k = new(block)
+		k = &block{data: make([]byte, r.size)}
 		k.base.Store(base)
 		slot.Store(k)
 	case k.base.Load() != base:
@@ -81,10 +84,10 @@ func (r *recent) blockLocked(n int64) *block {
 
 // putFileLocked takes some of p at the end of the stream.
 func putFileLocked[S []byte | string](b *Buffer, end int64, p S) (n int, err error) {
-	at := end - b.split
-	n = copy(b.recent.blockLocked(at).data[at%blockSize:], p)
+	at, size := end-b.split, b.recent.size
+	n = copy(b.recent.blockLocked(at).data[at%size:], p)
 	b.publishLocked(end + int64(n))
-	if (at+int64(n))%blockSize == 0 {
+	if (at+int64(n))%size == 0 {
 		return n, b.flushLocked()
 	}
 	b.armLocked()
@@ -121,8 +124,8 @@ func (b *Buffer) flush() {
 func (b *Buffer) flushLocked() error {
 	r, end := &b.recent, b.tail.Next()-b.split
 	for at := r.written.Load(); at < end; at = r.written.Load() {
-		base := at - at%blockSize
-		if err := b.writeFileLocked(r.slots[base/blockSize%blocks].Load().data[at-base : end-base]); err != nil {
+		base := at - at%r.size
+		if err := b.writeFileLocked(r.slot(at).Load().data[at-base : end-base]); err != nil {
 			return err
 		}
 	}

@@ -47,6 +47,13 @@ var homes = []struct {
 	{"spilling in memory", func(testing.TB) *replay.Buffer {
 		return replay.NewBufferOn(fsx.NewMem(fsx.MemOptions{}), replay.BufferOptions{SpillBytes: 7, Dir: "/"})
 	}},
+	{"small blocks", func(t testing.TB) *replay.Buffer {
+		b, err := replay.CreateBufferOn(fsx.NewMem(fsx.MemOptions{}), "/buffer")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return replay.SmallBlocks(b)
+	}},
 	{"retaining all", func(testing.TB) *replay.Buffer { // MaxBytes, but as much as no test writes
 		return replay.NewBufferOn(fsx.NewMem(fsx.MemOptions{}), replay.BufferOptions{SpillBytes: 3000, MaxBytes: 1 << 30, Dir: "/"})
 	}},

@@ -31,6 +31,12 @@ func OpenBufferOn(fsys fsx.FS, name string) (*Buffer, error) { return openBuffer
 
 func NewBufferOn(fsys fsx.FS, o BufferOptions) *Buffer { return newBuffer(fsys, o) }
 
+// SmallBlocks makes the blocks of b's file so small that a test of some KiB uses them again and again. b is new.
+func SmallBlocks(b *Buffer) *Buffer {
+	b.sizeBlocks(64)
+	return b
+}
+
 // NapTime is how long a reader of a trickle may be held back.
 const NapTime = napTime
 
