@@ -13,7 +13,7 @@ func (t *Table) Print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	ours := t.row(t.Ours)
 	var others []Unit
-	for _, u := range []Unit{Bytes, Missed, P99} {
+	for _, u := range []Unit{Bytes, Missed, P99, Worst, Held} {
 		if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Median(u) > 0 }) {
 			others = append(others, u)
 		}
@@ -27,7 +27,7 @@ func (t *Table) Print(w io.Writer) error {
 		r := &t.Rows[i]
 		fmt.Fprintf(tw, "%s\t%.2f\t%.2f\t%.2f\t", r.Name, r.Median(Nanos), r.Min(Nanos), r.Median(Nanos)/ours.Median(Nanos))
 		for _, u := range others {
-			fmt.Fprintf(tw, "%.1f\t%s\t", r.Median(u), multiple(r.Median(u), ours.Median(u)))
+			fmt.Fprintf(tw, "%.*f\t%s\t", u.digits(), r.Median(u), multiple(r.Median(u), ours.Median(u)))
 		}
 		fmt.Fprintln(tw)
 	}
@@ -52,4 +52,12 @@ func multiple(a, b float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", a/b)
+}
+
+// digits returns how many digits behind the point say something.
+func (u Unit) digits() int {
+	if u == Held {
+		return 2
+	}
+	return 1
 }

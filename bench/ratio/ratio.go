@@ -39,6 +39,8 @@ type Sample struct {
 	Bytes  float64 // allocated for each value
 	Missed float64 // percent of all deliveries, where readers may miss values
 	P99    float64 // nanoseconds; Nanos is the median then
+	Worst  float64 // nanoseconds of the longest operation
+	Held   float64 // bytes in use afterwards, for each byte that was given
 }
 
 // A Unit is a part of a [Sample].
@@ -49,6 +51,8 @@ const (
 	Bytes  Unit = "B"
 	Missed Unit = "% missed"
 	P99    Unit = "ns p99"
+	Worst  Unit = "ns worst"
+	Held   Unit = "held"
 )
 
 func (s Sample) in(u Unit) float64 {
@@ -59,6 +63,10 @@ func (s Sample) in(u Unit) float64 {
 		return s.Missed
 	case P99:
 		return s.P99
+	case Worst:
+		return s.Worst
+	case Held:
+		return s.Held
 	}
 	return s.Nanos
 }
