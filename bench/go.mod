@@ -4,6 +4,7 @@ go 1.25
 
 require (
 	github.com/cskr/pubsub/v2 v2.0.2
+	github.com/djherbis/stream v1.5.1
 	github.com/dustin/go-broadcast v0.0.0-20171205050544-f664265f5a66
 	github.com/samber/lo v1.53.0
 	github.com/sluice-go/sluice v0.0.0
