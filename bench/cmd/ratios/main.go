@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-go/sluice/bench/helpers"
 	"github.com/sluice-go/sluice/bench/ratio"
 	"github.com/sluice-go/sluice/bench/rings"
+	"github.com/sluice-go/sluice/bench/streams"
 	"github.com/sluice-go/sluice/bench/values"
 )
 
@@ -47,7 +48,13 @@ func measure(rounds, n int, run string, patience time.Duration) error {
 		return fmt.Errorf("rounds and values must be at least 1, got %d and %d", rounds, n)
 	}
 	fmt.Printf("%s\n%d values, %d rounds\n\n", ratio.Machine(), n, rounds)
-	for _, t := range slices.Concat(values.Tables(n), rings.Tables(n), helpers.Tables(n)) {
+	tables := slices.Concat(
+		values.Tables(n),
+		rings.Tables(n),
+		streams.Tables(n),
+		helpers.Tables(n),
+	)
+	for _, t := range tables {
 		if !want.MatchString(t.Title) {
 			continue
 		}
