@@ -82,8 +82,8 @@ type BufferOptions struct {
 // NewBuffer returns an empty buffer in memory, which spills over into a file if the options say so. It panics if the options
 // make no sense: a negative number.
 //
-// A buffer in memory takes at most 5 % more than what it keeps, or 1 KiB if that is more; with MaxBytes an eighth more. It takes
-// no more than that much at once, so no Write copies what was written before.
+// A buffer in memory takes at most 5 % and 8 KiB more than what it keeps; with MaxBytes an eighth more, and 8 KiB. It grows by
+// that much at a time, by 256 KiB at most, and no Write copies what was written before.
 func NewBuffer(o BufferOptions) *Buffer { return newBuffer(fsx.OS{}, o) }
 
 func newBuffer(fsys fsx.FS, o BufferOptions) *Buffer {
@@ -116,11 +116,11 @@ func (b *Buffer) sizeBlocks(size int64) {
 }
 
 // Write adds p to the end of the stream. It never waits for readers. It fails if the buffer has ended, with
-// [sluice.ErrClosed] or what [Buffer.Abort] was given, and if the file does, for which see [CreateBuffer]. n bytes are in the stream
-// whatever err says.
+// [sluice.ErrClosed] or what [Buffer.Abort] was given, and if the file does, for which see [CreateBuffer]. n bytes are in the
+// stream whatever err says. It does not keep p.
 //
-// Cost: a copy, two atomic read-modify-writes (a large p: four) and two loads; in memory two allocations for each chunk of up to 256 KiB, in a file
-// a system call for each 64 KiB.
+// Cost: a copy, two atomic read-modify-writes (above 4 KiB, and in a file, four) and two loads; in memory two allocations for
+// each chunk of up to 256 KiB, in a file a system call for each 64 KiB.
 func (b *Buffer) Write(p []byte) (n int, err error) { return write(b, p) }
 
 // WriteString is [Buffer.Write].

@@ -47,9 +47,10 @@ func (b *Buffer) endLocked(e *ending) {
 	b.recent.dropLocked()
 }
 
-// Abort ends the stream and makes readers fail with err at once, whatever is still to be read, and writers too. It works
-// on a buffer that is closed as well; after a first Abort it does nothing. A nil err, and one that says that all is well (io.EOF,
-// [sluice.ErrClosed]), stands for one that says "replay: aborted".
+// Abort ends the stream and makes readers fail with err at once, whatever is still to be read, and writers too; a reader of a
+// trickle (see [BufferReader.Read]) within a millisecond. It works on a buffer that is closed as well; after a first Abort it
+// does nothing. A nil err, and one that says that all is well (io.EOF, [sluice.ErrClosed]), stands for one that says
+// "replay: aborted".
 //
 // It waits for nobody. What was written last may be in the file or not.
 func (b *Buffer) Abort(err error) {

@@ -1,11 +1,13 @@
 package replay
 
 import (
+	"errors"
 	"fmt"
-	"github.com/sluice-go/sluice/internal/fsx"
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/sluice-go/sluice/internal/fsx"
 )
 
 // CreateBuffer returns an empty buffer whose bytes are all in the file of that name, and nothing else is. A file that is
@@ -35,8 +37,8 @@ func createBuffer(fsys fsx.FS, name string) (*Buffer, error) {
 	return b, nil
 }
 
-// OpenBuffer returns a buffer that has ended, and holds what the file of that name holds now. Nobody may change the file. Close lets
-// go of it, as far as no reader is open; one that comes later opens it again.
+// OpenBuffer returns a buffer that has ended, and holds what the file of that name holds now. Nobody may change the file. Close
+// lets go of it, as far as no reader is open; one that comes later opens it again.
 func OpenBuffer(name string) (*Buffer, error) { return openBuffer(fsx.OS{}, name) }
 
 func openBuffer(fsys fsx.FS, name string) (*Buffer, error) {
@@ -64,8 +66,8 @@ func openBuffer(fsys fsx.FS, name string) (*Buffer, error) {
 	return b, nil
 }
 
-// readFile reads bytes from off on, at least one, into p: there are some below end, and off was retained a moment ago. If it is not any
-// more, it returns none, and first tells.
+// readFile reads bytes from off on, at least one, into p: there are some below end, and off was retained a moment ago. If it
+// is not any more, it returns none, and first tells.
 func (b *Buffer) readFile(p []byte, off, end int64) (n int, err error) {
 	at := off - b.split
 	if n := b.recent.copyAt(p, at, end-b.split); n > 0 {
@@ -76,7 +78,7 @@ func (b *Buffer) readFile(p []byte, off, end int64) (n int, err error) {
 		return 0, os.ErrClosed
 	}
 	place, room := b.store.place(at)
-	n, err = f.ReadAt(p[:min(int64(len(p)), room, b.recent.written.Load()-at)], place)
+	n, err = f.ReadAt(p[:max(0, min(int64(len(p)), room, b.recent.written.Load()-at))], place)
 	switch {
 	case b.first.Load() > off:
 		return 0, nil // overwritten, perhaps, while we read
@@ -99,7 +101,7 @@ func (b *Buffer) Remove() error {
 	ended := b.ended.Load() != nil
 	b.unlock()
 	if !ended {
-		return fmt.Errorf("replay: Remove: the buffer is still written: Close or Abort it first")
+		return errors.New("replay: Remove: the buffer is still written: Close or Abort it first")
 	}
 	return b.free(b.store.remove())
 }

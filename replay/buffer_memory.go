@@ -78,9 +78,9 @@ func newBytes(size int) []byte {
 }
 
 // ReadFrom writes all that src has, until its io.EOF, which is no error and does not end the buffer. It returns the other
-// errors of src, and those of [Buffer.Write]. In memory, src reads right into the buffer, and its bytes are seen by
-// readers as soon as its Read returns; the buffer is not locked while it reads. Only one ReadFrom at a time can do so, and none after
-// it was seen to run beside another writer: then it reads into memory of its own, 64 KiB, as for a file.
+// errors of src, and those of [Buffer.Write]. In memory, src reads right into the buffer, and its bytes are seen by readers as
+// soon as its Read returns; the buffer is not locked while it reads. Only one ReadFrom at a time can do so, and none after it
+// was seen to run beside another writer: then it reads into memory of its own, 64 KiB, as for a file.
 func (b *Buffer) ReadFrom(src io.Reader) (n int64, err error) {
 	var own []byte
 	for empty := 0; ; {

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-go/sluice/internal/fsx"
 )
 
-// A store is the file of a buffer, if it has one, and who uses it. The descriptor is open while there is a user: the owner, until
-// the stream ends, and each reader until its Close.
+// A store is the file of a buffer, if it has one, and who uses it. The descriptor is open while there is a user: the owner,
+// until the stream ends, and each reader until its Close.
 type store struct {
 	// Constant.
 	fs   fsx.FS
@@ -26,8 +26,8 @@ type store struct {
 	removed  bool   // nobody may become a user, and the last one who leaves deletes the file
 	name     string // of the file; empty if there is none
 
-	// file is the descriptor, nil if there is none. It is stored under mu: by the writer that creates the file, before the end
-	// of the stream moves past split; else only while there is no user. So a reader that is open and loads such an end finds it.
+	// file is the descriptor, nil if there is none. It is stored under mu: by the writer that creates the file, before any byte
+	// of the stream is in there only; else while there is no user. So a reader that is open, and needs it, finds it.
 	file atomic.Pointer[openFile]
 }
 
