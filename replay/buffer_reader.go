@@ -21,10 +21,14 @@ var (
 // It is for one goroutine at a time, save ReadAt, which may be called by many, and Close, which may be called at any time and
 // ends what is waiting. Readers never disturb each other.
 //
-// Its errors are: io.EOF for the end that [Buffer.Close] made, or what [Buffer.CloseWithError] was given, both behind the last byte; what
-// [Buffer.Abort] was given, at once; [sluice.ErrClosed] after its own Close; a *[sluice.LagError], which is not final, where
-// MaxBytes has dropped bytes: From and To are positions in the stream, and the reader stands at To; and the errors of the
-// buffer's file, which leave the reader where it is.
+// Its errors are
+//
+//   - behind the last byte, io.EOF for the end that [Buffer.Close] made, or what [Buffer.CloseWithError] was given;
+//   - what [Buffer.Abort] was given, at once;
+//   - [sluice.ErrClosed] after its own Close;
+//   - a *[sluice.LagError] where MaxBytes has dropped bytes: From and To are positions in the stream, and the reader stands at
+//     To, so it is not final;
+//   - an error of the buffer's file, which leaves the reader where it is.
 type BufferReader struct {
 	b        *Buffer
 	snapshot bool
@@ -232,8 +236,8 @@ func (r *BufferReader) Seek(offset int64, whence int) (int64, error) {
 	return off, nil
 }
 
-// Close makes the reader's methods return [sluice.ErrClosed], those that wait too, and lets go of the buffer. It is idempotent. It
-// returns an error only if it was the last to use a file that then could not be closed or, after [Buffer.Remove], deleted.
+// Close makes the reader's methods return [sluice.ErrClosed], those that wait too, and lets go of the buffer. It is idempotent.
+// It returns an error only if it was the last to use a file that then could not be closed or, after [Buffer.Remove], deleted.
 func (r *BufferReader) Close() error {
 	r.cleanup.Stop()
 	err := r.hold.end()
