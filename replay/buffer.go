@@ -72,7 +72,7 @@ type BufferOptions struct {
 
 	// SpillBytes is how many bytes are kept in memory, the first ones: those behind go to a temporary file, which is there
 	// from then until [Buffer.Remove]. 0: no file. Negative: NewBuffer panics. If MaxBytes is not larger, there is never a
-	// file; if it is, the file takes MaxBytes and 64 KiB at most, and is overwritten round and round.
+	// file; if it is, the file takes MaxBytes and 256 KiB at most, and is overwritten round and round.
 	SpillBytes int64
 
 	// Dir is the directory of the temporary file. Empty: [os.TempDir].
@@ -120,7 +120,7 @@ func (b *Buffer) sizeBlocks(size int64) {
 // stream whatever err says. It does not keep p.
 //
 // Cost: a copy, two atomic read-modify-writes (above 4 KiB, and in a file, four) and two loads; in memory two allocations for
-// each chunk of up to 256 KiB, in a file a system call for each 64 KiB.
+// each chunk of up to 256 KiB, in a file a system call for each 256 KiB.
 func (b *Buffer) Write(p []byte) (n int, err error) { return write(b, p) }
 
 // WriteString is [Buffer.Write].

@@ -14,8 +14,9 @@ import (
 // there is emptied, so it must not be another buffer's. The buffer and its readers share one descriptor, which is open while
 // the buffer or a reader is.
 //
-// Readers of the buffer see every byte at once. Bytes are put into the file 64 KiB at a time, or, if there are fewer, within a
-// millisecond, and by Close. Nothing is synced to stable storage. The newest 512 KiB lie in memory too until the stream ends.
+// Readers of the buffer see every byte at once. Bytes are put into the file 256 KiB at a time, or, if there are fewer, within a
+// millisecond, and by Close. Nothing is synced to stable storage. The newest MiB lies in memory too until the stream ends, in
+// pieces of 256 KiB.
 //
 // If putting bytes into the file fails, in part or whole (a full disk), the buffer ends with that error: the Write that is under
 // way returns it with the number of its bytes that are in the stream, or the next one does; later writes and Close return it

@@ -294,7 +294,7 @@ func TestDescriptors(t *testing.T) {
 	}
 	write(t, b, content(10))
 	want(0)
-	data := content(200_000)
+	data := content(600_000)
 	write(t, b, data[10:])
 	var rs []*replay.BufferReader
 	for range 5 {

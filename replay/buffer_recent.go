@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// The newest bytes of a stream in a file lie in memory too: there the writer gathers small writes, and readers that keep up
-// find them without a system call.
+// The newest bytes of a stream in a file lie in memory too: there the writer gathers them, and readers that keep up find them
+// without a system call. A write to the file of 256 KiB costs a quarter to a third less for each byte than one of 32 KiB.
 const (
-	blockSize = 64 << 10
-	blocks    = 8
+	blockSize = 256 << 10
+	blocks    = 4
 	flushTime = time.Millisecond // within which bytes are in the file
 )
 
