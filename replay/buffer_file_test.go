@@ -349,3 +349,30 @@ func TestAbortBeforeTheFile(t *testing.T) {
 type readerFunc func(p []byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// However long a reader is in a block, it is not written to; once it has left, it is used again.
+func TestPinnedBlockStays(t *testing.T) {
+	b, err := replay.CreateBufferOn(fsx.NewMem(fsx.MemOptions{}), "/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	replay.SmallBlocks(b)
+	data := content(10_000)
+	write(t, b, data[:64])
+	pinned, unpin := replay.PinBlock(b, 0)
+	write(t, b, data[64:5000])
+	if !bytes.Equal(pinned, data[:64]) {
+		t.Error("a block was written to while a reader was in it")
+	}
+	unpin()
+	newest, leave := replay.PinBlock(b, 4999)
+	leave()
+	write(t, b, data[5000:])
+	if bytes.Equal(newest[:8], data[4992:5000]) {
+		t.Error("a block that nobody is in was not used again")
+	}
+	b.Close()
+	r := b.NewReader()
+	defer r.Close()
+	wantAll(t, r, data, nil)
+}

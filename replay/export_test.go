@@ -54,3 +54,12 @@ func ByteChunks(b *Buffer) (sizes []int) {
 	}
 	return sizes
 }
+
+// PinBlock enters the block of the byte at off, as a reader that copies from it does, and returns its bytes.
+func PinBlock(b *Buffer, off int64) (data []byte, unpin func()) {
+	k := b.recent.slot(off - b.split).Load()
+	if !k.pin() {
+		return nil, nil
+	}
+	return k.data, func() { k.pins.Add(-1) }
+}
