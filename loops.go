@@ -93,6 +93,19 @@ func (c *Cursor[T]) Batches(ctx context.Context) iter.Seq2[[]T, error] {
 	}
 }
 
+// TryBatch is one batch of [Cursor.Batches], without waiting: for code that reads many cursors in turn. The batch is lent:
+// read-only, and valid until the next read, Seek or Close. With neither a batch nor an error there is nothing now.
+func (c *Cursor[T]) TryBatch() (batch []T, err error) {
+	c.enter()
+	defer c.leave()
+	if ok, err := c.fetch(); !ok {
+		return nil, err
+	}
+	batch = c.batch[c.i:]
+	c.i = len(c.batch)
+	return batch, nil
+}
+
 // Values is [Cursor.All] for functions that take an iter.Seq, such as slices.Collect. The sequence ends at the first
 // error, a gap included; err then says why, and is nil if the source ended or the loop was left. Ranging again goes on
 // behind a gap.

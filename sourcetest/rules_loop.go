@@ -167,7 +167,7 @@ func checkDoneContext[T any](k *trial[T]) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(cause)
 	for _, w := range k.ways() {
-		if w.name == "TryNext" {
+		if w.name == "TryNext" || w.name == "TryBatch" {
 			continue // it takes no context
 		}
 		c := k.cursor(sluice.Oldest())

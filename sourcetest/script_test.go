@@ -90,7 +90,7 @@ func (p *player) read(rt *rapid.T) {
 	_, corrupt := err.(*sluice.CorruptError)
 	switch atEnd := len(events) == 0; {
 	case err == nil && len(got) >= n:
-	case err == nil && name == "TryNext" && p.c.Lag() > 0:
+	case err == nil && (name == "TryNext" || name == "TryBatch") && p.c.Lag() > 0:
 		p.Fatalf("TryNext() gave nothing, want one of %d values", p.c.Lag())
 	case err == nil && !slices.Contains(waiting, name): // there is nothing now
 	case err == errTimeout:

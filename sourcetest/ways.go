@@ -14,7 +14,7 @@ type way[T any] struct {
 	// waits reports whether read waits for the n-th value. If not, it returns less when there is nothing now.
 	waits bool
 
-	// read returns n values or, for Batches, a few more; or less and why: the error as it is, ErrClosed at the end.
+	// read returns n values or, for Batches and TryBatch, a few more; or less and why: the error as it is, ErrClosed at the end.
 	// With Chan the error may be what comes behind the n-th value.
 	read func(ctx context.Context, c *sluice.Cursor[T], n int) ([]T, error)
 }
@@ -27,6 +27,7 @@ func ways[T any](idle func()) []way[T] {
 	return []way[T]{
 		{"Next", true, readNext[T]},
 		{"TryNext", false, readTryNext[T]},
+		{"TryBatch", false, readTryBatch[T]},
 		{"All", true, readAll[T]},
 		{"Entries", true, readEntries[T]},
 		{"Batches", true, readBatches[T]},
@@ -78,6 +79,17 @@ func readTryNext[T any](_ context.Context, c *sluice.Cursor[T], n int) (got []T,
 			return got, err
 		}
 		got = append(got, v)
+	}
+	return got, nil
+}
+
+func readTryBatch[T any](_ context.Context, c *sluice.Cursor[T], n int) (got []T, err error) {
+	for len(got) < n {
+		batch, err := c.TryBatch()
+		if err != nil || len(batch) == 0 {
+			return got, err
+		}
+		got = append(got, batch...)
 	}
 	return got, nil
 }
