@@ -64,6 +64,7 @@ func TestConformance(t *testing.T) {
 		room     int64
 		blocking bool
 	}{
+		{"third party", func() sluice.Log[int] { return new(plainLog) }, 0, false},
 		{"replay", func() sluice.Log[int] { return replay.New[int](replay.Options{}) }, 0, false},
 		{"replay of 20", func() sluice.Log[int] { return replay.New[int](replay.Options{MaxValues: 20}) }, 20, false},
 		{"ring of 8", func() sluice.Log[int] { return ring.New[int](8, ring.Options{}) }, 8, false},

@@ -22,7 +22,7 @@ var errManyAt = errors.New("topic: At is an offset of one topic: a subscription 
 // it stands, plus what the topics still have for it; so the cursor's Lag is the sum of the lags.
 type reader[K comparable, T any] struct {
 	hub   *Hub[K, T]
-	o     Options[K] // constant
+	o     Options[K] // constant, but for Offsets, which is guarded by inbox.mu
 	fixed bool       // constant: it ends with the last of its topics
 
 	closed atomic.Bool

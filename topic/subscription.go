@@ -27,7 +27,7 @@ type Options[K comparable] struct {
 	From sluice.Position
 
 	// Offsets are where topics begin instead: what [Subscription.Offsets] returned, with what was read since. Names that
-	// the subscription does not follow are ignored.
+	// the subscription does not follow are ignored. A topic that is made anew behind that begins at From.
 	Offsets map[K]sluice.Offset
 }
 
@@ -89,9 +89,12 @@ func (h *Hub[K, T]) newReader(o Options[K], fixed bool) *reader[K, T] {
 	return r
 }
 
-// start returns where a topic begins.
+// start returns where a topic begins. An offset of Options.Offsets is for one topic, not for the next one of its name.
 func (r *reader[K, T]) start(key K) sluice.Position {
+	r.inbox.mu.Lock()
+	defer r.inbox.mu.Unlock()
 	if off, ok := r.o.Offsets[key]; ok {
+		delete(r.o.Offsets, key)
 		return sluice.At(off)
 	}
 	return r.o.From
