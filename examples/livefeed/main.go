@@ -68,6 +68,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/sluice-go/sluice/examples/internal/web"
 )
 
 func main() {
@@ -112,7 +114,7 @@ func serve(ctx context.Context, o options, stdin io.Reader, stdout io.Writer, lo
 		f.follow(ctx, in, log)
 	}()
 	f.announce(stdout, in.name, ln.Addr())
-	err = serveHTTP(ctx, ln, newHandler(f, o, log), log)
+	err = web.Serve(ctx, ln, newHandler(f, o, log), log)
 	cancel()
 	if in.stops {
 		<-ended

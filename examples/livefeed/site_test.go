@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sluice-go/sluice/examples/internal/web"
 )
 
 // What the tests share: a server, a client of event streams, and a log that can be read.
@@ -46,11 +48,11 @@ func site(t testing.TB, h http.Handler, ln net.Listener, log *slog.Logger) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error)
-	go func() { done <- serveHTTP(ctx, ln, h, log) }()
+	go func() { done <- web.Serve(ctx, ln, h, log) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("serveHTTP() = %v, want nil", err)
+			t.Errorf("Serve() = %v, want nil", err)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/examples/internal/web"
 )
 
 // stream is the handler of /events: it sends a source of events to each client, as the package comment describes.
@@ -51,10 +52,7 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // tells nginx, and others that follow it, to pass each flush on
+	web.SetHeader(w.Header())
 	if r.Method == http.MethodHead {
 		return
 	}
@@ -65,9 +63,7 @@ func (s *stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err = se.greet(reset); err == nil {
 		err = se.follow(r.Context(), s.heartbeat)
 	}
-	if !errors.Is(err, os.ErrDeadlineExceeded) { // what the server writes behind us, the end, needs time of its own
-		se.rc.SetWriteDeadline(time.Now().Add(s.writeTimeout))
-	}
+	se.Leave(err)
 	// The server cancels the context of a request whose write failed, so the deadline is looked for first.
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -88,7 +84,7 @@ type session struct {
 // greet sends the headers at once, and an id with them: a client whose connection breaks before its first event resumes
 // where it began, too. A reset carries that id itself, so that nobody gets the new id without it.
 func (se *session) greet(reset string) error {
-	se.retry(retryAfter)
+	se.Retry(retryAfter)
 	begin := se.cur.Offset() - 1
 	if reset == "" {
 		se.position(begin)
@@ -98,7 +94,7 @@ func (se *session) greet(reset string) error {
 	if err := se.checkLive(); err != nil {
 		return err
 	}
-	return se.send()
+	return se.Send()
 }
 
 // follow sends what comes until the source ends (nil), ctx is done or a write fails.
@@ -110,8 +106,8 @@ func (se *session) follow(ctx context.Context, heartbeat time.Duration) error {
 		if err != errBeat {
 			return err
 		}
-		se.comment("hb")
-		if err := se.send(); err != nil {
+		se.Comment("hb")
+		if err := se.Send(); err != nil {
 			return err
 		}
 	}
@@ -136,7 +132,7 @@ func (se *session) sendBatches(ctx context.Context) error {
 			err = se.checkLive()
 		}
 		if err == nil {
-			err = se.send()
+			err = se.Send()
 		}
 		if err != nil {
 			return err
@@ -152,8 +148,8 @@ func (se *session) values(batch []Event) error {
 		if err := se.event("", first+sluice.Offset(i), &batch[i]); err != nil {
 			return err
 		}
-		if se.full() {
-			if err := se.send(); err != nil {
+		if se.Full() {
+			if err := se.Send(); err != nil {
 				return err
 			}
 		}
@@ -175,5 +171,5 @@ func (se *session) end(why string) error {
 	if err := se.event("end", se.cur.Offset()-1, endData{why}); err != nil {
 		return err
 	}
-	return se.send()
+	return se.Send()
 }

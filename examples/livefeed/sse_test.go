@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/sluice-go/sluice"
+
+	"github.com/sluice-go/sluice/examples/internal/web"
 )
 
 func TestLateJoin(t *testing.T) {
@@ -266,7 +268,7 @@ func TestStopEndsAQuietStream(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		ln, log, done := newPipes(), newJournal().logger(), make(chan error, 1)
-		go func() { done <- serveHTTP(ctx, ln, newHandler(newFeed(o), o, log), log) }()
+		go func() { done <- web.Serve(ctx, ln, newHandler(newFeed(o), o, log), log) }()
 		c := follow(t, ln.dial(), "/events", "")
 		c.wantGreeting(-1)
 		c.wantEvent("live", -1, `{"next":0}`)
@@ -274,7 +276,7 @@ func TestStopEndsAQuietStream(t *testing.T) {
 		cancel()
 		c.wantEnd()
 		if err := <-done; err != nil {
-			t.Errorf("serveHTTP() = %v, want nil", err)
+			t.Errorf("Serve() = %v, want nil", err)
 		}
 	})
 }
@@ -302,7 +304,7 @@ func BenchmarkEvents(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(batch)) * 100)
 	for b.Loop() {
-		if err := errors.Join(se.values(batch), se.send()); err != nil {
+		if err := errors.Join(se.values(batch), se.Send()); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sluice-go/sluice/examples/internal/web"
 )
 
 // TestStalled: one client stops reading. On the bubble's clock the others get everything in no time at all, though the
@@ -80,16 +82,16 @@ func TestStopStalled(t *testing.T) {
 		ln := newPipes()
 		ctx, cancel := context.WithCancel(ctx)
 		done := make(chan error)
-		go func() { done <- serveHTTP(ctx, ln, newHandler(f, o, newJournal().logger()), newJournal().logger()) }()
+		go func() { done <- web.Serve(ctx, ln, newHandler(f, o, newJournal().logger()), newJournal().logger()) }()
 		follow(t, ln.dial(), "/events", "").wantGreeting(-1)
 		synctest.Wait()
 		begin := time.Now()
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("serveHTTP() = %v, want nil", err)
+			t.Errorf("Serve() = %v, want nil", err)
 		}
-		if took := time.Since(begin); took != grace {
-			t.Errorf("the stop took %v, want %v", took, grace)
+		if took := time.Since(begin); took != web.Grace {
+			t.Errorf("the stop took %v, want %v", took, web.Grace)
 		}
 	})
 }

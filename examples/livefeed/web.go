@@ -1,17 +1,12 @@
 package main
 
 import (
-	"context"
 	_ "embed"
 	"log/slog"
-	"net"
 	"net/http"
-	"time"
-)
 
-// grace is how long a stop waits for requests. Event streams end by their context at once, unless they are stuck in a
-// write; then their connection is closed.
-const grace = 3 * time.Second
+	"github.com/sluice-go/sluice/examples/internal/web"
+)
 
 //go:embed page.html
 var page []byte
@@ -26,40 +21,6 @@ func newHandler(f *feed, o options, log *slog.Logger) http.Handler {
 		writeTimeout: o.writeTimeout,
 		log:          log,
 	})
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy",
-			"default-src 'none'; connect-src 'self'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'")
-		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(o.writeTimeout))
-		w.Write(page)
-	})
+	mux.HandleFunc("GET /{$}", web.Page(page, o.writeTimeout))
 	return mux
-}
-
-// serveHTTP serves ln until ctx is done, and then ends within the grace.
-func serveHTTP(ctx context.Context, ln net.Listener, h http.Handler, log *slog.Logger) error {
-	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		IdleTimeout:       time.Minute,
-		MaxHeaderBytes:    16 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		// The context of every request ends with ctx: Shutdown alone would wait for streams, which never end.
-		BaseContext: func(net.Listener) context.Context { return ctx },
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	if err := srv.Shutdown(within); err != nil {
-		log.Warn("closing connections that did not end", "err", err)
-		return srv.Close()
-	}
-	return nil
 }
