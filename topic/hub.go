@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sluice-go/sluice"
 )
@@ -17,15 +18,19 @@ import (
 type Hub[K comparable, T any] struct {
 	open func(K) sluice.Log[T] // constant
 
-	// making is held while a topic is made, and while a subscription begins: so whoever is in readers then is asked about
-	// the topic, and whoever comes later finds it in topics. Nobody publishes to a topic before that.
-	making sync.Mutex // lock order: making, then mu
+	// topics are found without a lock, so publishers don't slow each other down. It holds *Topic[K, T] by K; count is how many.
+	topics sync.Map
+	count  atomic.Int64
 
-	mu       sync.RWMutex
-	topics   map[K]*Topic[K, T]
+	// making is held while a topic is made, while a subscription begins, and when the hub is closed. So whoever is in readers
+	// when a topic is made is asked about it, and whoever comes later finds it in topics; nobody publishes to it before that.
+	// And no topic is made behind the end.
+	making sync.Mutex // lock order: making, then mu
+	closed bool       // guarded by making
+
+	mu       sync.Mutex
 	readers  map[*reader[K, T]]struct{} // that hear of the hub's end
 	matchers map[*reader[K, T]]struct{} // of these, that hear of new topics
-	closed   bool
 
 	closing  sync.Once
 	closeErr error // guarded by closing
@@ -42,7 +47,6 @@ func New[K comparable, T any](open func(key K) sluice.Log[T]) *Hub[K, T] {
 	}
 	return &Hub[K, T]{
 		open:     open,
-		topics:   map[K]*Topic[K, T]{},
 		readers:  map[*reader[K, T]]struct{}{},
 		matchers: map[*reader[K, T]]struct{}{},
 	}
@@ -84,14 +88,8 @@ func (h *Hub[K, T]) PublishAll(ctx context.Context, key K, vs []T) (first sluice
 
 // Topic returns the topic of that name, which is made if it is not there; on a closed hub that is [sluice.ErrClosed].
 func (h *Hub[K, T]) Topic(key K) (*Topic[K, T], error) {
-	h.mu.RLock()
-	t, closed := h.topics[key], h.closed
-	h.mu.RUnlock()
-	switch {
-	case t != nil:
-		return t, nil
-	case closed:
-		return nil, sluice.ErrClosed
+	if t, ok := h.topics.Load(key); ok {
+		return t.(*Topic[K, T]), nil
 	}
 	return h.make(key)
 }
@@ -99,26 +97,24 @@ func (h *Hub[K, T]) Topic(key K) (*Topic[K, T], error) {
 func (h *Hub[K, T]) make(key K) (*Topic[K, T], error) {
 	h.making.Lock()
 	defer h.making.Unlock()
-	h.mu.RLock()
-	t, closed := h.topics[key], h.closed
-	matchers := slices.Collect(maps.Keys(h.matchers))
-	h.mu.RUnlock()
-	switch {
-	case t != nil: // another was faster
-		return t, nil
-	case closed:
+	if t, ok := h.topics.Load(key); ok { // another was faster
+		return t.(*Topic[K, T]), nil
+	}
+	if h.closed {
 		return nil, sluice.ErrClosed
 	}
-	t = &Topic[K, T]{key: key, log: h.open(key)}
+	t := &Topic[K, T]{key: key, log: h.open(key)}
 	if t.log == nil {
 		panic(fmt.Sprintf("topic: the function given to New returned no log for topic %v", key))
 	}
+	h.mu.Lock()
+	matchers := slices.Collect(maps.Keys(h.matchers))
+	h.mu.Unlock()
 	for _, r := range matchers {
 		r.meet(t)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.topics[key] = t
+	h.count.Add(1)
+	h.topics.Store(key, t)
 	return t, nil
 }
 
@@ -126,39 +122,25 @@ func (h *Hub[K, T]) make(key K) (*Topic[K, T], error) {
 // subscribing to its name makes a new topic, with offsets of its own, which only subscriptions by Match follow unasked. A
 // topic that is not there is no error.
 func (h *Hub[K, T]) Remove(key K) error {
-	h.mu.Lock()
-	t := h.topics[key]
-	if t != nil {
-		t.removed.Store(true)
-		delete(h.topics, key)
-	}
-	h.mu.Unlock()
-	if t == nil {
+	found, ok := h.topics.LoadAndDelete(key)
+	if !ok {
 		return nil
 	}
+	h.count.Add(-1)
+	t := found.(*Topic[K, T])
+	t.removed.Store(true)
 	return t.Close()
 }
 
-// Keys returns the names of the topics that there are when the loop begins, in no order.
+// Keys returns the names of the topics, in no order. One that is made or removed while the loop runs may be missing or not.
 func (h *Hub[K, T]) Keys() iter.Seq[K] {
 	return func(yield func(K) bool) {
-		h.mu.RLock()
-		keys := slices.Collect(maps.Keys(h.topics))
-		h.mu.RUnlock()
-		for _, key := range keys {
-			if !yield(key) {
-				return
-			}
-		}
+		h.topics.Range(func(key, _ any) bool { return yield(key.(K)) })
 	}
 }
 
 // Len returns how many topics there are.
-func (h *Hub[K, T]) Len() int {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	return len(h.topics)
-}
+func (h *Hub[K, T]) Len() int { return int(h.count.Load()) }
 
 // Close closes the logs of all topics: publishing fails, subscriptions, late ones too, get what is retained and then the end.
 // It is idempotent, and returns the errors of the logs.
@@ -169,21 +151,29 @@ func (h *Hub[K, T]) Close() error {
 
 func (h *Hub[K, T]) close() error {
 	h.making.Lock()
-	h.mu.Lock()
 	h.closed = true
-	topics, readers := slices.Collect(maps.Values(h.topics)), slices.Collect(maps.Keys(h.readers))
-	h.mu.Unlock()
 	h.making.Unlock()
 	var errs []error
-	for _, t := range topics {
+	for _, t := range h.all() {
 		if err := t.Close(); err != nil {
 			errs = append(errs, &Error[K]{Key: t.key, Err: err})
 		}
 	}
+	h.mu.Lock()
+	readers := slices.Collect(maps.Keys(h.readers))
+	h.mu.Unlock()
 	for _, r := range readers {
 		r.inbox.end()
 	}
 	return errors.Join(errs...)
+}
+
+func (h *Hub[K, T]) all() (topics []*Topic[K, T]) {
+	h.topics.Range(func(_, t any) bool {
+		topics = append(topics, t.(*Topic[K, T]))
+		return true
+	})
+	return topics
 }
 
 // enlist registers a reader for the hub's end and, if it matches, for new topics, and returns the topics that there are for
@@ -191,20 +181,20 @@ func (h *Hub[K, T]) close() error {
 func (h *Hub[K, T]) enlist(r *reader[K, T]) (topics []*Topic[K, T]) {
 	h.making.Lock()
 	defer h.making.Unlock()
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	if r.o.Match != nil {
+		topics = h.all()
+	}
 	if h.closed {
 		r.inbox.end()
-	} else {
-		h.readers[r] = struct{}{}
+		return topics
 	}
-	if r.o.Match == nil {
-		return nil
-	}
-	if !h.closed {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.readers[r] = struct{}{}
+	if r.o.Match != nil {
 		h.matchers[r] = struct{}{}
 	}
-	return slices.Collect(maps.Values(h.topics))
+	return topics
 }
 
 // forget undoes enlist.

@@ -12,7 +12,7 @@ import (
 type Topic[K comparable, T any] struct {
 	key     K
 	log     sluice.Log[T]
-	removed atomic.Bool // stored under Hub.mu, before the topic is taken from the map and its log is closed
+	removed atomic.Bool // stored before the log is closed for that
 	bell    bell[K, T]
 }
 
