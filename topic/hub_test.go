@@ -433,6 +433,86 @@ func TestRemovedTopicLeaksNothing(t *testing.T) {
 	runtime.KeepAlive(dropped)
 }
 
+// A subscription that has read everything holds no message.
+func TestWaitingSubscriptionHoldsNothing(t *testing.T) {
+	h := topic.New(func(string) sluice.Log[*[100]int] { return replay.New[*[100]int](replay.Options{}) })
+	defer h.Close()
+	s := h.Follow(options{Match: func(string) bool { return true }})
+	defer s.Close()
+	var values []weak.Pointer[[100]int]
+	for range 10 {
+		v := new([100]int)
+		values = append(values, weak.Make(v))
+		h.Publish(t.Context(), "a", v)
+	}
+	for range 10 {
+		if _, ok, err := s.TryNext(); !ok || err != nil {
+			t.Fatalf("TryNext() = _, %v, %v, want a message", ok, err)
+		}
+	}
+	h.Remove("a")
+	if _, ok, err := s.TryNext(); ok || err != nil {
+		t.Fatalf("TryNext() = _, %v, %v, want nothing", ok, err)
+	}
+	wait(t, func() bool {
+		return !slices.ContainsFunc(values, func(v weak.Pointer[[100]int]) bool { return v.Value() != nil })
+	})
+}
+
+// hooked is a log that calls back when it is asked for its bounds.
+type hooked struct {
+	plainLog
+	onBounds func()
+}
+
+func (l *hooked) Bounds() (first, next sluice.Offset) {
+	if l.onBounds != nil {
+		l.onBounds()
+	}
+	return l.plainLog.Bounds()
+}
+
+// A topic that is removed and made anew while it is being added comes behind its successor, and does not keep the
+// subscription from its end.
+func TestTopicIsReplacedWhileItIsAdded(t *testing.T) {
+	first := new(hooked)
+	logs := []sluice.Log[int]{first, new(plainLog)}
+	h := topic.New(func(string) sluice.Log[int] {
+		log := logs[0]
+		logs = logs[1:]
+		return log
+	})
+	publish(t, h, "a", 1)
+	s := h.Follow(options{Match: func(string) bool { return true }})
+	defer s.Close()
+	s.Drop("a")
+	first.onBounds = func() {
+		first.onBounds = nil
+		h.Remove("a")
+		publish(t, h, "a", 2)
+	}
+	if err := s.Add(sluice.Oldest(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, s.Cursor, "a0=2")
+	h.Close()
+	ended(t, s.Cursor)
+}
+
+// A subscription that is closed while a topic is made for it does not hold the topic back.
+func TestCloseWhileATopicIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := topic.New(func(string) sluice.Log[int] { return ring.New[int](2, ring.Options{Policy: ring.Gated}) })
+		var s *topic.Subscription[string, int]
+		s = h.Follow(options{Match: func(string) bool {
+			s.Close()
+			return true
+		}})
+		publish(t, h, "a", 1, 2, 3, 4, 5) // waiting for ever is a deadlock, which the bubble reports
+		h.Close()
+	})
+}
+
 // A subscription that nobody refers to is closed, though its topics know it: so a gated topic goes on.
 func TestForgottenSubscriptionIsClosed(t *testing.T) {
 	h := topic.New(func(string) sluice.Log[int] { return ring.New[int](2, ring.Options{Policy: ring.Gated}) })

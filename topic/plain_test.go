@@ -11,7 +11,8 @@ import (
 // A plainLog is what a third party may write: a slice and a mutex. It counts how often it is looked at, and its readers
 // can't wait: a hub must not ask them to.
 type plainLog struct {
-	polls atomic.Int64
+	polls   atomic.Int64
+	onEmpty func() // called behind each Poll that finds nothing; constant
 
 	mu     sync.Mutex
 	values []int
@@ -67,8 +68,13 @@ func (r *plainReader) Seek(p sluice.Position) error {
 	return err
 }
 
-func (r *plainReader) Poll() ([]int, error) {
+func (r *plainReader) Poll() (batch []int, err error) {
 	r.polls.Add(1)
+	defer func() {
+		if r.onEmpty != nil && len(batch) == 0 && err == nil {
+			r.onEmpty()
+		}
+	}()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch vs := r.values[r.off:]; {

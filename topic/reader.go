@@ -11,6 +11,8 @@ import (
 	"github.com/sluice-go/sluice"
 )
 
+var _ sluice.Reader[Message[string, int]] = (*reader[string, int])(nil)
+
 // errManyAt is what becomes of a position At where it can't mean anything.
 var errManyAt = errors.New("topic: At is an offset of one topic: a subscription of several starts at Oldest, Newest or " +
 	"Last, and resumes with Options.Offsets")
@@ -189,7 +191,7 @@ func (r *reader[K, T]) admitLocked(fresh []*seat[K, T]) {
 }
 
 // joinLocked takes in s, unless the topic is there already. A topic that follows a removed one of its name waits until that
-// has ended.
+// has ended. One that comes behind its own successor was removed while somebody added it, and is left out.
 func (r *reader[K, T]) joinLocked(s *seat[K, T]) {
 	last := r.seats[s.topic.key]
 	if last == nil {
@@ -198,14 +200,15 @@ func (r *reader[K, T]) joinLocked(s *seat[K, T]) {
 		r.inbox.turn(s)
 		return
 	}
-	for ; last.topic != s.topic; last = last.later {
-		if last.later == nil {
-			last.later = s
-			r.open++
-			return
-		}
+	for last.later != nil {
+		last = last.later
 	}
-	s.leave()
+	if s.topic.number <= last.topic.number {
+		s.leave()
+		return
+	}
+	last.later = s
+	r.open++
 }
 
 func (r *reader[K, T]) Wait(ctx context.Context) error {

@@ -142,7 +142,8 @@ func (s *Subscription[K, T]) Add(p sluice.Position, keys ...K) error {
 }
 
 // Drop makes the subscription go on without topics; names that it does not follow are ignored. Messages that the cursor has
-// already taken, up to 64 and what is in a channel, still come. A topic that failed no longer fails the subscription.
+// already taken, up to 64 and what is in a channel, still come; a Backlog that runs meanwhile waits for as many others as
+// are dropped. A topic that failed no longer fails the subscription.
 // A dropped topic that matches stays away until it is removed and made anew.
 func (s *Subscription[K, T]) Drop(keys ...K) {
 	r := s.r

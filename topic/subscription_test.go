@@ -462,6 +462,25 @@ func TestReadingAndPublishingAllocateNothing(t *testing.T) {
 	}
 }
 
+// A value that is published between the look at a topic and the wait for it is found, at whichever look that is.
+func TestValueBetweenLookAndWait(t *testing.T) {
+	for look := range 2 {
+		looks := 0
+		var h *intHub
+		h = topic.New(func(string) sluice.Log[int] {
+			return &plainLog{onEmpty: func() {
+				if looks++; looks == look+1 {
+					publish(t, h, "a", look)
+				}
+			}}
+		})
+		c := h.Subscribe(sluice.Oldest(), "a")
+		wants(t, c, fmt.Sprintf("a0=%d", look))
+		nothing(t, c)
+		c.Close()
+	}
+}
+
 // All subscriptions sleep on one topic; whoever is cancelled, closed or busy meanwhile, the others hear of a value.
 func TestNewsSpreads(t *testing.T) {
 	for round := range 20 {
