@@ -139,7 +139,10 @@ func (h *Hub[K, T]) Remove(key K) error {
 // Keys returns the names of the topics, in no order. One that is made or removed while the loop runs may be missing or not.
 func (h *Hub[K, T]) Keys() iter.Seq[K] {
 	return func(yield func(K) bool) {
-		h.topics.Range(func(key, _ any) bool { return yield(key.(K)) })
+		h.topics.Range(func(key, _ any) bool {
+			k, _ := key.(K) // K may be an interface type, and the key nil
+			return yield(k)
+		})
 	}
 }
 

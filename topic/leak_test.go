@@ -1,0 +1,152 @@
+package topic_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+	"weak"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/replay"
+	"github.com/sluice-go/sluice/ring"
+	"github.com/sluice-go/sluice/topic"
+)
+
+func TestNoGoroutines(t *testing.T) {
+	before := runtime.NumGoroutine()
+	h := newHub()
+	defer h.Close()
+	for i := range 200 {
+		c := h.Subscribe(sluice.Oldest(), fmt.Sprint(i), fmt.Sprint(i+1))
+		defer c.Close()
+		publish(t, h, fmt.Sprint(i), 1)
+		read(t, c, 1)
+		nothing(t, c)
+	}
+	if n := runtime.NumGoroutine() - before; n > 0 {
+		t.Errorf("%d goroutines for 200 topics and subscriptions, want none", n)
+	}
+}
+
+// A removed topic is gone from memory once its subscriptions have read it, though they live on.
+func TestRemovedTopicLeaksNothing(t *testing.T) {
+	var logs []weak.Pointer[replay.Replay[int]]
+	h := topic.New(func(string) sluice.Log[int] {
+		log := replay.New[int](replay.Options{})
+		logs = append(logs, weak.Make(log))
+		return log
+	})
+	defer h.Close()
+	c := h.Subscribe(sluice.Oldest(), "stays", "read", "closed")
+	s := h.Follow(options{Match: func(string) bool { return true }})
+	dropped := h.Follow(options{Keys: []string{"dropped"}})
+	defer c.Close()
+	defer s.Close()
+	defer dropped.Close()
+	for _, key := range []string{"read", "dropped", "closed"} {
+		publish(t, h, key, 1)
+	}
+	top, _ := h.Topic("closed")
+	top.Close()
+	wants(t, c, "closed0=1 read0=1")
+	wants(t, s.Cursor, "closed0=1 dropped0=1 read0=1")
+	nothing(t, c)
+	nothing(t, s.Cursor)
+	dropped.Drop("dropped")
+	h.Remove("read")
+	h.Remove("dropped")
+	h.Remove("closed")
+	top = nil
+	nothing(t, c)
+	nothing(t, s.Cursor)
+	wait(t, func() bool {
+		gone := 0
+		for _, log := range logs {
+			if log.Value() == nil {
+				gone++
+			}
+		}
+		return gone == len(logs)-1 // "stays" stays
+	})
+	runtime.KeepAlive(h)
+	runtime.KeepAlive(dropped)
+}
+
+// A subscription that has read everything holds no message.
+func TestWaitingSubscriptionHoldsNothing(t *testing.T) {
+	h := topic.New(func(string) sluice.Log[*[100]int] { return replay.New[*[100]int](replay.Options{}) })
+	defer h.Close()
+	s := h.Follow(options{Match: func(string) bool { return true }})
+	defer s.Close()
+	var values []weak.Pointer[[100]int]
+	for range 10 {
+		v := new([100]int)
+		values = append(values, weak.Make(v))
+		h.Publish(t.Context(), "a", v)
+	}
+	for range 10 {
+		if _, ok, err := s.TryNext(); !ok || err != nil {
+			t.Fatalf("TryNext() = _, %v, %v, want a message", ok, err)
+		}
+	}
+	h.Remove("a")
+	if _, ok, err := s.TryNext(); ok || err != nil {
+		t.Fatalf("TryNext() = _, %v, %v, want nothing", ok, err)
+	}
+	wait(t, func() bool {
+		return !slices.ContainsFunc(values, func(v weak.Pointer[[100]int]) bool { return v.Value() != nil })
+	})
+}
+
+// A subscription that is closed while a topic is made for it does not hold the topic back.
+func TestCloseWhileATopicIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := topic.New(func(string) sluice.Log[int] { return ring.New[int](2, ring.Options{Policy: ring.Gated}) })
+		var s *topic.Subscription[string, int]
+		s = h.Follow(options{Match: func(string) bool {
+			s.Close()
+			return true
+		}})
+		publish(t, h, "a", 1, 2, 3, 4, 5) // waiting for ever is a deadlock, which the bubble reports
+		h.Close()
+	})
+}
+
+// A subscription that nobody refers to is closed, though its topics know it: so a gated topic goes on.
+func TestForgottenSubscriptionIsClosed(t *testing.T) {
+	h := topic.New(func(string) sluice.Log[int] { return ring.New[int](2, ring.Options{Policy: ring.Gated}) })
+	defer h.Close()
+	publish(t, h, "a", 1)
+	func() {
+		nothing(t, h.Subscribe(sluice.Newest(), "a", "b"))
+		nothing(t, h.Follow(options{Match: func(string) bool { return true }, From: sluice.Newest()}).Cursor)
+	}()
+	wait(t, func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, err := h.Publish(ctx, "a", 1)
+		for range 10 {
+			if err == nil {
+				_, err = h.Publish(ctx, "a", 1)
+			}
+		}
+		return err == nil
+	})
+}
+
+// wait collects garbage until done.
+func wait(t *testing.T, done func() bool) {
+	t.Helper()
+	for range 100 {
+		runtime.GC()
+		if done() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // cleanups run on a goroutine of their own, which nothing tells about
+	}
+	t.Error("it did not happen after 100 collections")
+}
