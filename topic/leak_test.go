@@ -116,6 +116,41 @@ func TestCloseWhileATopicIsMade(t *testing.T) {
 	})
 }
 
+// A gated topic waits for a subscription only as long as that follows it, and for one that is told to follow it twice only once.
+func TestGatedTopicWaitsForWhoFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := topic.New(func(string) sluice.Log[int] { return ring.New[int](2, ring.Options{Policy: ring.Gated}) })
+		defer h.Close()
+		s := h.Follow(options{Keys: []string{"a", "a"}})
+		defer s.Close()
+		s.Add(sluice.Oldest(), "a")
+		publish(t, h, "a", 1, 2)
+		went := make(chan struct{}, 3)
+		more := func() {
+			publish(t, h, "a", 3, 4)
+			went <- struct{}{}
+		}
+		goesOn := func(want int) {
+			t.Helper()
+			if synctest.Wait(); len(went) != want {
+				t.Errorf("%d publishers went on, want %d", len(went), want)
+			}
+		}
+		go more()
+		goesOn(0)
+		wants(t, s.Cursor, "a0=1 a1=2")
+		goesOn(0)
+		wants(t, s.Cursor, "a2=3") // asking for it says that the two before were consumed
+		goesOn(1)
+		go more()
+		goesOn(1)
+		s.Drop("a")
+		goesOn(2)
+		go more()
+		goesOn(3)
+	})
+}
+
 // A subscription that nobody refers to is closed, though its topics know it: so a gated topic goes on.
 func TestForgottenSubscriptionIsClosed(t *testing.T) {
 	h := topic.New(func(string) sluice.Log[int] { return ring.New[int](2, ring.Options{Policy: ring.Gated}) })
