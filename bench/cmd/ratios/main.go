@@ -22,6 +22,7 @@ import (
 	"github.com/sluice-go/sluice/bench/ratio"
 	"github.com/sluice-go/sluice/bench/rings"
 	"github.com/sluice-go/sluice/bench/streams"
+	"github.com/sluice-go/sluice/bench/topics"
 	"github.com/sluice-go/sluice/bench/values"
 )
 
@@ -52,6 +53,7 @@ func measure(rounds, n int, run string, patience time.Duration) error {
 		values.Tables(n),
 		rings.Tables(n),
 		streams.Tables(n),
+		topics.Tables(n),
 		helpers.Tables(n),
 	)
 	for _, t := range tables {
