@@ -8,6 +8,8 @@
 //   - [github.com/sluice-go/sluice/ring] keeps the last N values in fixed memory: it laps a slow reader, and tells it what it
 //     missed, or waits for it.
 //
+// Package [github.com/sluice-go/sluice/topic] is a hub of many named ones, and cursors over several of them.
+//
 // # Usage
 //
 // Append to a store; open a cursor wherever somebody wants to read:
