@@ -22,8 +22,8 @@ func TestGapsSayTheirTopic(t *testing.T) {
 	}
 	first, next := must(h.Topic("a")).Bounds()
 	_, _, err := c.TryNext()
-	lag, ok := err.(*sluice.LagError)
-	if !ok || lag.From != 1 || lag.To != 1+first {
+	var lag *sluice.LagError
+	if !errors.As(err, &lag) || lag.From != 1 || lag.To != 1+first {
 		t.Fatalf("TryNext() = %v, want a *LagError from 1 to %d", err, 1+first)
 	}
 	var of *topic.Error[string]

@@ -120,9 +120,9 @@ func (m *model) at(s *modelSub, msg message) *modelPlace {
 }
 
 func (m *model) gap(s *modelSub, err error) {
-	lag, ok := err.(*sluice.LagError)
+	var lag *sluice.LagError
 	var of *topic.Error[string]
-	if !ok || s.skips || !errors.As(err, &of) {
+	if !errors.As(err, &lag) || s.skips || !errors.As(err, &of) {
 		m.Fatalf("got %v (%T), want a gap of a topic", err, err)
 	}
 	own := of.Err.(*sluice.LagError)

@@ -113,11 +113,11 @@ func (r *reader[K, T]) Poll() ([]Message[K, T], error) {
 // pollLocked returns what one topic has, which stands nowhere.
 func (r *reader[K, T]) pollLocked(s *seat[K, T]) ([]Message[K, T], error) {
 	vs, err := s.pollOrListen()
-	from, to, isGap := gapOf(err)
+	gap, isGap := err.(sluice.Gap)
 	switch {
 	case isGap:
 		r.inbox.turn(s)
-		return nil, r.gapLocked(s, from, to, err)
+		return nil, r.gapLocked(s, gap)
 	case err == sluice.ErrClosed:
 		r.endLocked(s)
 		return nil, nil
@@ -144,24 +144,15 @@ func (r *reader[K, T]) lendLocked(s *seat[K, T], vs []T) []Message[K, T] {
 }
 
 // gapLocked moves over a gap of one topic and returns it as one of the subscription.
-func (r *reader[K, T]) gapLocked(s *seat[K, T], from, to sluice.Offset, err error) error {
+func (r *reader[K, T]) gapLocked(s *seat[K, T], gap sluice.Gap) error {
+	from, to := gap.Gap()
 	start, end := r.off, r.off+to-from
 	s.pos, r.off = to, end
-	of := &Error[K]{Key: s.topic.key, Err: err}
-	if _, lag := err.(*sluice.LagError); lag {
-		return &sluice.LagError{From: start, To: end, Err: of}
+	of := &Error[K]{Key: s.topic.key, Err: gap}
+	if damage := (*sluice.CorruptError)(nil); errors.As(gap, &damage) {
+		return &sluice.CorruptError{From: start, To: end, Err: of}
 	}
-	return &sluice.CorruptError{From: start, To: end, Err: of}
-}
-
-func gapOf(err error) (from, to sluice.Offset, ok bool) {
-	switch gap := err.(type) {
-	case *sluice.LagError:
-		return gap.From, gap.To, true
-	case *sluice.CorruptError:
-		return gap.From, gap.To, true
-	}
-	return 0, 0, false
+	return &lagError[K]{sluice.LagError{From: start, To: end}, of}
 }
 
 // endLocked notes that s, which is nowhere, has read its topic to the end. It stays, for a Seek, until its topic is removed:

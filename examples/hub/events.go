@@ -178,8 +178,9 @@ func (v *visit) gap(of *topic.Error[string], missed int64) error {
 
 // gapOf returns which room lines are missing of, and how many; none if err says something else.
 func gapOf(err error) (of *topic.Error[string], missed int64) {
-	if lag, ok := err.(*sluice.LagError); ok && errors.As(err, &of) {
-		return of, lag.Missed()
+	if gap, ok := err.(sluice.Gap); ok && errors.As(err, &of) {
+		from, to := gap.Gap()
+		return of, int64(to - from)
 	}
 	return nil, 0
 }
