@@ -92,7 +92,7 @@ func (l *lane) pause(d time.Duration) bool {
 }
 
 // unwantedLocked reports whether e need not be written any more: its caller has lost patience, and the sink took nothing.
-func (e *entry) unwantedLocked() bool { return e.late && e.sent == 0 }
+func (e *entry) unwantedLocked() bool { return e.late && e.sent == 0 && !e.begun }
 
 func (l *lane) unwanted(e *entry) bool {
 	l.mu.Lock()
@@ -145,6 +145,14 @@ func (l *lane) noteLocked(err error) {
 	l.retries++
 	l.lastErr = err
 	l.full = fmt.Errorf("%w: %w", ErrFull, err)
+}
+
+// note remembers a failure that was made good.
+func (l *lane) note(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.retries++
+	l.lastErr = err
 }
 
 // settleLocked ends the writing of e: what is not written by now is dropped.

@@ -62,10 +62,11 @@ type entry struct {
 	first time.Time // when its first line was accepted
 	seq   uint64    // place in the queue
 
-	lent bool         // data is not a buffer of the lane but a line of a caller who waits
-	do   func() error // to be done instead of writing data
-	must bool         // do is tried again until it succeeds
-	size int          // bytes that lent or do stand for; they are accepted when the goroutine takes the entry
+	lent  bool         // data is not a buffer of the lane but a line of a caller who waits
+	do    func() error // to be done instead of writing data
+	must  bool         // do is tried again until it succeeds
+	begun bool         // do can't be taken back; set by do itself
+	size  int          // bytes that lent or do stand for; they are accepted when the goroutine takes the entry
 
 	// Guarded by lane.mu once queued.
 	sent int   // bytes that the sink took

@@ -30,6 +30,7 @@ func TestWriterModel(t *testing.T) {
 			m := &writerModel{rt: rt, o: o, s: new(sink)}
 			o.OnDrop = m.onDrop
 			m.w = spool.NewWriter(m.s, o)
+			defer func() { m.w.CloseContext(ended) }() // also if the test ends early
 			rt.Repeat(map[string]func(*rapid.T){
 				"":       m.check,
 				"write":  m.write,

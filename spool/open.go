@@ -1,0 +1,211 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// Open returns a Dir that writes files into a directory, which it creates if there is none. First it looks for what was left over by
+// processes that died: of each unfinished file the whole messages become a finished file, and what is behind them, a torn message as
+// a rule, a file that ends in .torn. A message that WriteFrom was reading becomes one that ends in .incomplete. Nothing is
+// overwritten, and nothing removed that is not elsewhere; files of a Dir that is open, in this or another process, are left alone.
+//
+// It fails if an option makes no sense, if it can't write, and if TempDir is not on the same file system.
+func Open(dir string, o DirOptions) (*Dir, error) { return openOn(systemDisk, dir, o) }
+
+// disk is a file system.
+type disk struct {
+	fsx.FS
+	// Windows can't sync a directory: there a rename lasts when a file was synced after it.
+	windows bool
+}
+
+var systemDisk = disk{fsx.OS{}, runtime.GOOS == "windows"}
+
+func openOn(fsys disk, dir string, o DirOptions) (*Dir, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	d := &Dir{o: o, fs: fsys, dir: dir, temp: orDefault(o.TempDir, dir), seed: maphash.MakeSeed()}
+	d.names = namer{prefix: o.Prefix, ext: o.Ext, id: newID()}
+	d.scratch.New = func() any { b := make([]byte, o.BufferBytes); return &b }
+	if err := d.prepare(); err != nil {
+		return nil, fmt.Errorf("spool: open %s: %w", dir, err)
+	}
+	d.start()
+	return d, nil
+}
+
+// prepare does what start needs to be done on the disk.
+func (d *Dir) prepare() error {
+	for _, dir := range []string{d.dir, d.temp} {
+		if err := makeDir(d.fs, dir); err != nil {
+			return err
+		}
+	}
+	var err error
+	if d.lock, err = d.fs.Lock(filepath.Join(d.temp, d.names.lockName(d.names.id))); err != nil {
+		return err
+	}
+	if err = d.probe(); err == nil {
+		err = d.recover()
+	}
+	if err != nil {
+		return errors.Join(err, d.unlock())
+	}
+	return nil
+}
+
+// makeDir creates a directory with its parents, so that a power cut does not take it with all its files.
+func makeDir(fsys disk, dir string) error {
+	if _, err := fsys.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return fsys.MkdirAll(dir, 0o777) // says if it is no directory
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDir(fsys, parent); err != nil {
+			return err
+		}
+	}
+	if err := fsys.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return fsys.SyncDir(parent)
+}
+
+// probe moves a file the way that finished ones go.
+func (d *Dir) probe() error {
+	name := d.names.next() + probeSuffix
+	from, to := filepath.Join(d.temp, name), filepath.Join(d.dir, name)
+	f, err := d.fs.OpenFile(from, os.O_RDWR|os.O_CREATE|os.O_EXCL, d.o.Perm)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return errors.Join(err, d.fs.Remove(from))
+	}
+	if from == to {
+		return d.fs.Remove(to)
+	}
+	if err := d.fs.Rename(from, to); err != nil {
+		return errors.Join(fmt.Errorf("TempDir must be a directory on the same file system: %w", err), d.fs.Remove(from))
+	}
+	return d.fs.Remove(to)
+}
+
+func (d *Dir) start() {
+	for range d.o.Workers {
+		w := &worker{d: d}
+		w.lane.init(laneOptions{
+			size: d.o.BufferBytes, max: 2, flushEvery: d.flushEvery(),
+			retryAfter: d.o.RetryAfter, retryMost: d.o.RetryMost,
+		}, w.write, &d.settled)
+		w.lane.onEnd = w.end
+		for range w.lane.max {
+			w.lane.free = append(w.lane.free, &entry{data: make([]byte, 0, w.lane.size)})
+			w.lane.made++
+		}
+		d.workers = append(d.workers, w)
+	}
+	for _, w := range d.workers {
+		go w.lane.run()
+	}
+}
+
+// flushEvery is how long a message stays in memory: a process that dies loses it.
+func (d *Dir) flushEvery() time.Duration {
+	if d.o.MaxFileAge > 0 {
+		return min(time.Second, max(1, d.o.MaxFileAge/2))
+	}
+	return time.Second
+}
+
+// Flush finishes all files: when it returns nil, everything that was accepted before is in finished files. It says so if some of
+// it was lost. If ctx is done before that it returns context.Cause(ctx), and what the disk fails with.
+func (d *Dir) Flush(ctx context.Context) error {
+	before := d.lossCount()
+	entries := make([]*entry, len(d.workers))
+	for i, w := range d.workers {
+		entries[i] = &entry{must: true, do: w.finish}
+		if err := w.lane.submit(entries[i]); err != nil {
+			return err
+		}
+	}
+	for i, w := range d.workers {
+		if err := w.lane.result(ctx, entries[i]); err != nil {
+			return w.lane.because(err)
+		}
+	}
+	if d.lossCount() != before {
+		return fmt.Errorf("spool: %w", d.Err())
+	}
+	return nil
+}
+
+// Close accepts no more messages, finishes all files and ends the workers. It tries for Options.CloseWithin; see
+// [Dir.CloseContext].
+func (d *Dir) Close() error {
+	if d.o.CloseWithin < 0 {
+		return d.CloseContext(context.Background())
+	}
+	ctx, cancel := context.WithTimeoutCause(context.Background(), d.o.CloseWithin, errCloseTimeout)
+	defer cancel()
+	return d.CloseContext(ctx)
+}
+
+// CloseContext is Close that tries until ctx is done. If that is too early it returns an *[UndeliveredError] with what
+// was still in memory, and is lost; messages that are in unfinished files are not: the next Open recovers them. It is idempotent, and later
+// calls return the same.
+func (d *Dir) CloseContext(ctx context.Context) error {
+	for _, w := range d.workers {
+		w.lane.shut(&entry{must: true, do: w.finish})
+	}
+	var lost *UndeliveredError
+	for _, w := range d.workers {
+		var l *UndeliveredError
+		if errors.As(w.lane.drain(ctx), &l) {
+			if lost == nil {
+				lost = &UndeliveredError{Err: l.Err}
+			}
+			lost.add(l.Lines, int(l.Bytes))
+		}
+	}
+	if lost != nil {
+		return lost
+	}
+	var err error
+	d.release.Do(func() { err = d.unlock() })
+	return err
+}
+
+// unlock lets other Dirs know that this one is done. What its goroutines may still hold on to keeps the lock.
+func (d *Dir) unlock() error {
+	return errors.Join(d.lock.Close(), ignoring(fs.ErrNotExist, d.fs.Remove(filepath.Join(d.temp, d.names.lockName(d.names.id)))))
+}
+
+func ignoring(what, err error) error {
+	if errors.Is(err, what) {
+		return nil
+	}
+	return err
+}
+
+// end is the last thing that a worker's goroutine does.
+func (w *worker) end() {
+	if w.age != nil {
+		w.age.Stop()
+	}
+	if w.f != nil {
+		w.f.Close() // unfinished: the next Open recovers it
+	}
+}

@@ -1,0 +1,119 @@
+package spool
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// WriteFrom adds what r has until io.EOF as one message, and returns its length. If r fails, nothing of it is left, and the
+// error is r's. A message that is larger than a buffer goes through a temporary file and becomes a finished file of its own, whatever
+// it is large: a slow reader holds nobody up. Up to a buffer's size it is as [Dir.Write].
+func (d *Dir) WriteFrom(r io.Reader) (int64, error) {
+	buf := d.scratch.Get().(*[]byte)
+	defer d.scratch.Put(buf)
+	n, err := io.ReadFull(r, *buf)
+	switch err {
+	case nil:
+		return d.stream((*buf)[:n], r)
+	case io.EOF, io.ErrUnexpectedEOF:
+		n, err = d.Write((*buf)[:n])
+	default:
+		n = 0
+	}
+	return int64(n), err
+}
+
+// A stream is one message in a file of its own, on its way to a worker.
+type stream struct {
+	f       fsx.File
+	path    string
+	size    int64 // of the file
+	message int64
+	sum     uint32 // CRC-32C of the file from sumFrom on
+	sumFrom int64
+	adopted bool // a worker has it
+}
+
+// stream adds a message that starts with begin and goes on with r.
+func (d *Dir) stream(begin []byte, r io.Reader) (int64, error) {
+	s := &stream{path: filepath.Join(d.temp, d.names.next()+streamSuffix)}
+	var err error
+	if s.f, err = d.fs.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, d.o.Perm); err != nil {
+		return 0, err
+	}
+	if err := s.fill(d.o.Framing, io.MultiReader(bytes.NewReader(begin), r)); err != nil {
+		return 0, errors.Join(err, s.f.Close(), d.fs.Remove(s.path))
+	}
+	w := d.pick(d.workers)
+	e := &entry{must: true, lines: 1, size: int(s.size)}
+	e.do = func() error {
+		e.begun = true // a worker's file now: it can't be taken back
+		return w.adopt(s)
+	}
+	ctx, cancel := d.patience(context.Background())
+	defer cancel()
+	if err := w.lane.await(ctx, e); err != nil {
+		if !s.adopted {
+			err = errors.Join(d.refuse(w, load{messages: 1}, int(s.size), err), s.f.Close(), d.fs.Remove(s.path))
+		}
+		return 0, err
+	}
+	return s.message, nil
+}
+
+// fill writes the message that r has to the file, framed.
+func (s *stream) fill(f Framing, r io.Reader) error {
+	if f == Lengths {
+		s.size, s.sumFrom = headBytes, headBytes // the head comes last: it says the length
+	}
+	buf := make([]byte, 64<<10)
+	last := byte(0)
+	for {
+		n, err := readSome(r, buf)
+		if n > 0 {
+			last = buf[n-1]
+			if err := s.append(buf[:n]); err != nil {
+				return err
+			}
+			s.message += int64(n)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = f.check(s.message)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if f == Lengths {
+		h := head(s.message, crcEnd(s.sum, s.message))
+		return writeAt(s.f, h[:], 0)
+	}
+	return s.append([]byte(f.tail([]byte{last})))
+}
+
+func (s *stream) append(p []byte) error {
+	if err := writeAt(s.f, p, s.size); err != nil {
+		return err
+	}
+	s.size += int64(len(p))
+	s.sum = crc32.Update(s.sum, castagnoli, p)
+	return nil
+}
+
+func writeAt(f fsx.File, p []byte, at int64) error {
+	n, err := f.WriteAt(p, at)
+	if n < len(p) && err == nil {
+		err = io.ErrShortWrite
+	}
+	return err
+}
