@@ -75,7 +75,6 @@ func (d *Dir) finished(w *worker) {
 func (d *Dir) lose(w *worker, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.aside++
 	d.damage.add(w.messages, int(w.size))
 	d.loss = err
 }
