@@ -13,7 +13,7 @@ func (t *Table) Print(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	ours := t.row(t.Ours)
 	var others []Unit
-	for _, u := range []Unit{Bytes, Missed, P99, Worst, Held} {
+	for _, u := range []Unit{Bytes, Missed, P99, P999, Worst, Held} {
 		if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Median(u) > 0 }) {
 			others = append(others, u)
 		}

@@ -39,6 +39,7 @@ type Sample struct {
 	Bytes  float64 // allocated for each value
 	Missed float64 // percent of all deliveries, where readers may miss values
 	P99    float64 // nanoseconds; Nanos is the median then
+	P999   float64 // the same, for 99.9 percent
 	Worst  float64 // nanoseconds of the longest operation
 	Held   float64 // bytes in use afterwards, for each byte that was given
 }
@@ -51,6 +52,7 @@ const (
 	Bytes  Unit = "B"
 	Missed Unit = "% missed"
 	P99    Unit = "ns p99"
+	P999   Unit = "ns p99.9"
 	Worst  Unit = "ns worst"
 	Held   Unit = "held"
 )
@@ -63,6 +65,8 @@ func (s Sample) in(u Unit) float64 {
 		return s.Missed
 	case P99:
 		return s.P99
+	case P999:
+		return s.P999
 	case Worst:
 		return s.Worst
 	case Held:
