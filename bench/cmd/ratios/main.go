@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-go/sluice/bench/helpers"
 	"github.com/sluice-go/sluice/bench/ratio"
 	"github.com/sluice-go/sluice/bench/rings"
+	"github.com/sluice-go/sluice/bench/spools"
 	"github.com/sluice-go/sluice/bench/streams"
 	"github.com/sluice-go/sluice/bench/topics"
 	"github.com/sluice-go/sluice/bench/values"
@@ -54,6 +55,7 @@ func measure(rounds, n int, run string, patience time.Duration) error {
 		rings.Tables(n),
 		streams.Tables(n),
 		topics.Tables(n),
+		spools.Tables(n),
 		helpers.Tables(n),
 	)
 	for _, t := range tables {
