@@ -57,7 +57,6 @@ func (l *lane) await(ctx context.Context, e *entry) error {
 	}
 	err := l.result(ctx, e)
 	if err != nil && err == context.Cause(ctx) && l.withdraw(e) {
-		l.settled.wakeAll() // a Flush that waited for e
 		return err
 	}
 	return l.result(context.Background(), e)

@@ -30,7 +30,7 @@ type Dir struct {
 	settled   waitlist
 	turn      atomic.Uint32
 
-	release sync.Once
+	running atomic.Int32 // workers whose goroutine has not ended
 
 	mu        sync.Mutex // guards what is below; no other lock is taken while it is held
 	files     int64
@@ -40,6 +40,7 @@ type Dir struct {
 	aside     int64
 	damage    Count
 	loss      error // by which messages were lost last
+	unlocked  error // what letting go of the lock failed with
 }
 
 var _ io.WriteCloser = (*Dir)(nil)

@@ -199,7 +199,7 @@ func TestWriteFrom(t *testing.T) {
 				t.Errorf("WriteFrom() = %d, %v, want %d, nil", got, err, n)
 			}
 			want = append(want, msg)
-			broken := errors.New("broken")
+			broken := []error{errors.New("broken"), io.ErrUnexpectedEOF}[i%2] // the latter: of a request's body
 			if _, err := d.WriteFrom(io.MultiReader(strings.NewReader(msg), iotest.ErrReader(broken))); !errors.Is(err, broken) {
 				t.Errorf("WriteFrom() = %v, want the reader's error", err)
 			}
@@ -218,6 +218,25 @@ func TestWriteFrom(t *testing.T) {
 			t.Errorf("%d files are open", m.Open())
 		}
 	}
+}
+
+// What a refused message left in the file is no message, though a shorter one is written over its beginning.
+func TestRefusedMessageLeavesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fsx.NewMem(fsx.MemOptions{})
+		d := opened(t, m, spool.DirOptions{Workers: 1, BufferBytes: 10, Timeout: time.Second})
+		m.Inject(fsx.From(0, &fsx.ShortWrite{N: 90, Err: syscall.ENOSPC}, fsx.OpWrite))
+		if _, err := d.Write([]byte(strings.Repeat("refused\n", 20))); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("Write() = %v, want ENOSPC", err)
+		}
+		m.Inject(nil)
+		puts(t, d, "a", "b")
+		time.Sleep(5 * time.Second) // they are in the file now
+		m = m.Kill()
+		d.CloseContext(ended)
+		closed(t, opened(t, m, spool.DirOptions{}))
+		wantMessages(t, m, "/out", spool.Lines, []string{"a", "b"})
+	})
 }
 
 func TestKeysKeepOrder(t *testing.T) {

@@ -26,7 +26,7 @@ type DirOptions struct {
 	MaxFileAge time.Duration
 
 	// TempDir is where files are while they are written, on the same file system. Empty: in the directory itself, with names
-	// that end in .tmp.
+	// that end in .tmp. What was left over in another TempDir, or with another Prefix, is not looked for.
 	TempDir string
 
 	// Prefix is what names of files begin with, so that several Dirs can share a directory. It may be empty.
@@ -97,8 +97,10 @@ func (o DirOptions) checked() (DirOptions, error) {
 		return o, fmt.Errorf("spool: DirOptions.Framing must be Lines or Lengths, got %d", o.Framing)
 	case o.Perm&^fs.ModePerm != 0 || o.Perm&0o600 != 0o600:
 		return o, fmt.Errorf("spool: DirOptions.Perm must be permission bits with at least 0600, got %v", o.Perm)
-	case strings.ContainsAny(o.Prefix+o.Ext, `/\`) || !strings.HasPrefix(o.Ext, "."):
+	case strings.ContainsAny(o.Prefix+o.Ext, `/\`) || !strings.HasPrefix(o.Ext, ".") || len(o.Ext) < 2:
 		return o, fmt.Errorf(`spool: DirOptions.Prefix and Ext must be parts of a file name, Ext with a dot in front, got %q and %q`, o.Prefix, o.Ext)
+	case o.Compress != nil && (!strings.HasPrefix(o.Compress.Ext(), ".") || strings.Count(o.Compress.Ext(), ".") != 1 || len(o.Compress.Ext()) < 2):
+		return o, fmt.Errorf(`spool: Ext of DirOptions.Compress must be a dot and a name, got %q`, o.Compress.Ext())
 	case reservedExt(o.Ext) || o.Compress != nil && reservedExt(o.Compress.Ext()):
 		return o, fmt.Errorf("spool: DirOptions.Ext and that of Compress must not be one that marks unfinished files, got %q", o.Ext)
 	}

@@ -186,17 +186,19 @@ func (l *lane) submit(e *entry) error {
 	return nil
 }
 
-// withdraw takes e out of the queue again; it reports false if it is not there any more.
+// withdraw takes e out of the queue again; it reports false if it is not there any more. Then the goroutine stops trying if it
+// still can.
 func (l *lane) withdraw(e *entry) bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	i := slices.Index(l.queue, e)
-	if i < 0 {
+	if i >= 0 {
+		l.queue = slices.Delete(l.queue, i, i+1)
+	} else {
 		e.late = true
-		return false
 	}
-	l.queue = slices.Delete(l.queue, i, i+1)
-	return true
+	l.mu.Unlock()
+	l.settled.wakeAll() // a Flush may wait for e
+	return i >= 0
 }
 
 // dropOldestLocked takes the oldest buffer that the sink has not begun out of the queue; nil if there is none. It counts the buffer's

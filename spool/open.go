@@ -117,6 +117,7 @@ func (d *Dir) start() {
 		}
 		d.workers = append(d.workers, w)
 	}
+	d.running.Store(int32(len(d.workers)))
 	for _, w := range d.workers {
 		go w.lane.run()
 	}
@@ -143,6 +144,9 @@ func (d *Dir) Flush(ctx context.Context) error {
 	}
 	for i, w := range d.workers {
 		if err := w.lane.result(ctx, entries[i]); err != nil {
+			for j := i; j < len(entries); j++ {
+				d.workers[j].lane.withdraw(entries[j]) // else they pile up while the disk fails
+			}
 			return w.lane.because(err)
 		}
 	}
@@ -181,14 +185,15 @@ func (d *Dir) CloseContext(ctx context.Context) error {
 		}
 	}
 	if lost != nil {
+		lost.Err = fmt.Errorf("%w; messages in unfinished files are not lost: the next Open recovers them", lost.Err)
 		return lost
 	}
-	var err error
-	d.release.Do(func() { err = d.unlock() })
-	return err
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.unlocked
 }
 
-// unlock lets other Dirs know that this one is done. What its goroutines may still hold on to keeps the lock.
+// unlock lets other Dirs know that this one is done, and may have its files.
 func (d *Dir) unlock() error {
 	return errors.Join(d.lock.Close(), ignoring(fs.ErrNotExist, d.fs.Remove(filepath.Join(d.temp, d.names.lockName(d.names.id)))))
 }
@@ -207,5 +212,11 @@ func (w *worker) end() {
 	}
 	if w.f != nil {
 		w.f.Close() // unfinished: the next Open recovers it
+	}
+	if w.d.running.Add(-1) == 0 { // not before: one that hangs may still write
+		err := w.d.unlock()
+		w.d.mu.Lock()
+		w.d.unlocked = err
+		w.d.mu.Unlock()
 	}
 }

@@ -10,8 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
 	"github.com/sluice-go/sluice/spool"
 )
 
@@ -184,4 +186,55 @@ type sinkhole struct{ n int }
 func (s *sinkhole) Write(p []byte) (int, error) {
 	s.n += len(p)
 	return len(p), nil
+}
+
+// The same for a Dir: what was accepted is in finished files after Close, what was flushed after Flush.
+func TestDirWriteRacesCloseAndFlush(t *testing.T) {
+	rounds := 500
+	if testing.Short() {
+		rounds = 50
+	}
+	for range rounds {
+		m := fsx.NewMem(fsx.MemOptions{})
+		d := opened(t, m, spool.DirOptions{Workers: 2, BufferBytes: 10 + rand.IntN(60), MaxFileBytes: 100, Timeout: time.Minute})
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var accepted []string
+		for g := range 3 {
+			wg.Go(func() {
+				for i := range 20 {
+					msg := fmt.Sprint(g, " ", i, strings.Repeat(".", i*i%90))
+					_, err := d.Write([]byte(msg))
+					if err == sluice.ErrClosed {
+						return
+					}
+					if err != nil {
+						t.Errorf("Write() = %v, want nil or ErrClosed", err)
+					}
+					mu.Lock()
+					accepted = append(accepted, msg)
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Go(func() {
+			for range rand.IntN(3) {
+				mu.Lock()
+				before := len(accepted)
+				mu.Unlock()
+				if err := d.Flush(context.Background()); err != nil {
+					t.Errorf("Flush() = %v, want nil", err)
+				}
+				if s := d.Stats(); s.Finished.Lines < int64(before) {
+					t.Errorf("after Flush %d of %d messages are in finished files", s.Finished.Lines, before)
+				}
+			}
+			closed(t, d)
+		})
+		wg.Wait()
+		wantMessages(t, m, "/out", spool.Lines, accepted)
+		if t.Failed() {
+			return
+		}
+	}
 }

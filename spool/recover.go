@@ -184,11 +184,11 @@ func (d *Dir) recoverMessages(path, final string) error {
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	if err := w.finish(); err != nil {
-		w.end()
-		return err
+	err = w.finish()
+	if w.f != nil {
+		w.f.Close() // tried again by the next Open
 	}
-	return nil
+	return err
 }
 
 // scan finds the whole messages of the worker's file, and returns how large that is.

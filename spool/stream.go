@@ -18,16 +18,26 @@ import (
 func (d *Dir) WriteFrom(r io.Reader) (int64, error) {
 	buf := d.scratch.Get().(*[]byte)
 	defer d.scratch.Put(buf)
-	n, err := io.ReadFull(r, *buf)
+	n, err := readFull(r, *buf)
 	switch err {
 	case nil:
 		return d.stream((*buf)[:n], r)
-	case io.EOF, io.ErrUnexpectedEOF:
+	case io.EOF:
 		n, err = d.Write((*buf)[:n])
-	default:
-		n = 0
+		return int64(n), err
 	}
-	return int64(n), err
+	return 0, err
+}
+
+// readFull reads until p is full or r fails. Unlike io.ReadFull it returns r's error as it is: io.ErrUnexpectedEOF, say, is how a
+// request's body tells that a part is missing.
+func readFull(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var k int
+		k, err = readSome(r, p[n:])
+		n += k
+	}
+	return n, err
 }
 
 // A stream is one message in a file of its own, on its way to a worker.
@@ -79,16 +89,13 @@ func (s *stream) fill(f Framing, r io.Reader) error {
 		n, err := readSome(r, buf)
 		if n > 0 {
 			last = buf[n-1]
-			if err := s.append(buf[:n]); err != nil {
+			s.message += int64(n)
+			if err := errors.Join(f.check(s.message), s.append(buf[:n])); err != nil {
 				return err
 			}
-			s.message += int64(n)
 		}
 		if err == io.EOF {
 			break
-		}
-		if err == nil {
-			err = f.check(s.message)
 		}
 		if err != nil {
 			return err

@@ -74,7 +74,8 @@ func (w *worker) writeLarge(l load) error {
 	return nil
 }
 
-// fit makes sure that there is a file that n more bytes may go to.
+// fit makes sure that there is a file that n more bytes may go to, with nothing behind its whole messages: what a failed write
+// left there could look like messages once something shorter is written over its beginning.
 func (w *worker) fit(n int64) error {
 	if w.f != nil && (w.step > 0 || w.size > 0 && w.size+n > w.d.o.MaxFileBytes) {
 		if err := w.finish(); err != nil {
@@ -82,7 +83,7 @@ func (w *worker) fit(n int64) error {
 		}
 	}
 	if w.f != nil {
-		return nil
+		return w.cut()
 	}
 	name := w.d.names.next()
 	path := filepath.Join(w.d.temp, name+tempSuffix)
