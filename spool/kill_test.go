@@ -20,7 +20,7 @@ import (
 	"github.com/sluice-go/sluice/spool"
 )
 
-var kills = flag.Int("kills", 5, "how often each TestKill kills the process that writes")
+var kills = flag.Int("kills", 3, "how often each TestKill kills the process that writes")
 
 const (
 	killDir     = "SLUICE_TEST_KILL_DIR" // set: this process is the one that is killed

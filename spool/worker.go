@@ -106,6 +106,9 @@ func (w *worker) begin(f fsx.File, path, name string) {
 }
 
 func (w *worker) put(p []byte, at int64) error {
+	if len(p) == 0 {
+		return nil
+	}
 	w.dirty = true
 	return writeAt(w.f, p, at)
 }
