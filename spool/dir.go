@@ -93,8 +93,8 @@ func (d *Dir) add(ctx context.Context, ws []*worker, l load) error {
 	return d.addPatiently(ctx, ws, l, size)
 }
 
-// offer gives l to the first worker that has room. So while one keeps up all messages are in its files, unless callers meet:
-// one that finds a worker's lock taken goes on to the next.
+// offer gives l to the first worker that has room. So while one keeps up nearly all messages are in its files; nobody waits there for another
+// caller, or for the worker's goroutine: who finds a worker's lock taken goes on to the next.
 func (d *Dir) offer(ws []*worker, l load, size int) bool {
 	met := false
 	for _, w := range ws {

@@ -11,7 +11,7 @@ import (
 // DirOptions of a [Dir]. With the zero value files of newline-framed messages are finished when they have 64 MiB or are a minute old.
 type DirOptions struct {
 	// Workers is how many files are written at once, each by a goroutine with buffers of its own. More help while files
-	// are synced or compressed. While one keeps up, only one is used. 0: one for each processor, at least 2.
+	// are synced or compressed. While the first keeps up, nearly all goes there. 0: one for each processor, at least 2.
 	Workers int
 
 	// BufferBytes is the size of a buffer; each worker has two, made by Open. Larger messages are not buffered. 0: 256 KiB.

@@ -121,6 +121,7 @@ func ExampleOpen() {
 	d, err := spool.Open(dir, spool.DirOptions{
 		Prefix:     "sensors-",
 		Ext:        ".ndjson",
+		Workers:    1, // in order
 		MaxFileAge: time.Minute,
 		Compress:   spool.Gzip(gzip.BestSpeed),
 		OnFile: func(path string, info spool.FileInfo) {
