@@ -15,6 +15,7 @@ ci:
 soak:
 	go test -race -shuffle=on -count=200 -run Conformance -timeout 60m .
 	go test -race -shuffle=on -count=20 -timeout 60m ./...
+	go test -race ./spool -run 'TestKill|Model' -kills 100 -rapid.checks 1000 -timeout 60m
 	go test -race ./ring -run TestStress -stress 10m -timeout 15m
 
 # Ratios against the named peers, in one run.
