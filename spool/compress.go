@@ -14,8 +14,8 @@ type Compressor interface {
 	// Ext is appended to the names of compressed files: ".gz", ".zst".
 	Ext() string
 
-	// NewWriter returns a writer that compresses to w. Its Close ends the compressed data and does not close w. It is called by
-	// several goroutines at once.
+	// NewWriter returns a writer that compresses to w. Its Close ends the compressed data and does not close w. It is
+	// called by several goroutines at once.
 	NewWriter(w io.Writer) (io.WriteCloser, error)
 }
 
@@ -36,8 +36,8 @@ func (g gzipper) NewWriter(w io.Writer) (io.WriteCloser, error) {
 	return gzip.NewWriterLevel(w, int(g))
 }
 
-// compress writes the file's messages, compressed, to a file of their own and syncs that. It may be called again after an error:
-// it begins anew.
+// compress writes the file's messages, compressed, to a file of their own and syncs that. It may be called again after an
+// error: it begins anew.
 func (w *worker) compress() (err error) {
 	d := w.d
 	name := filepath.Join(d.temp, w.name+d.o.Compress.Ext()+partSuffix)

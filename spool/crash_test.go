@@ -18,9 +18,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Random calls on a random Dir, on a disk on which single operations fail, whose process is killed or whose power is cut in the
-// middle of anything, against the list of messages: finished files are whole and never change, no name is given twice, no
-// message is there twice, and what was flushed is there, at every moment. After a Close that says nil, everything accepted is.
+// Random calls on a random Dir, on a disk on which single operations fail, whose process is killed or whose power is cut
+// in the middle of anything, against the list of messages: finished files are whole and never change, no name is given
+// twice, no message is there twice, and what was flushed is there, at every moment. After a Close that says nil,
+// everything accepted is.
 func TestDirModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		o := spool.DirOptions{

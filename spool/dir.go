@@ -13,9 +13,10 @@ import (
 // Dir writes messages into whole, uniquely named files of a directory. A file appears there, by a rename, when it is
 // complete and on stable storage, and never changes again; until then its name ends in .tmp.
 //
-// Names sort by the time when their files were begun, also across workers, restarts and processes that share the directory
-// (as far as their clocks agree). Messages of one goroutine keep their order only if Workers is 1, or if they have one key (see
-// [Dir.WriteKey]): then they are in one worker's files, in order. Otherwise any worker takes any message.
+// Names sort by the time when their files were begun, also across workers, restarts and processes that share the
+// directory (as far as their clocks agree). Messages of one goroutine keep their order only if Workers is 1, or if they
+// have one key (see [Dir.WriteKey]): then they are in one worker's files, in order. Otherwise any worker takes any
+// message.
 //
 // All methods are safe for concurrent use. A Dir must be closed.
 type Dir struct {
@@ -59,8 +60,8 @@ func (l load) size(f Framing) int {
 	return f.frameSize(l.data)
 }
 
-// Write adds p as one message, and returns when it is in a worker's buffer. It does not keep p, and allocates nothing unless it has
-// to wait. The errors are
+// Write adds p as one message, and returns when it is in a worker's buffer. It does not keep p, and allocates nothing
+// unless it has to wait. The errors are
 //
 //	ErrFull              no worker took it within Timeout; wrapped with what the disk fails with, if it does
 //	sluice.ErrClosed     the Dir is closed
@@ -93,8 +94,8 @@ func (d *Dir) add(ctx context.Context, ws []*worker, l load) error {
 	return d.addPatiently(ctx, ws, l, size)
 }
 
-// offer gives l to the first worker that has room. So while one keeps up nearly all messages are in its files; nobody waits there for another
-// caller, or for the worker's goroutine: who finds a worker's lock taken goes on to the next.
+// offer gives l to the first worker that has room. So while one keeps up nearly all messages are in its files; nobody
+// waits there for another caller, or for the worker's goroutine: who finds a worker's lock taken goes on to the next.
 func (d *Dir) offer(ws []*worker, l load, size int) bool {
 	met := false
 	for _, w := range ws {

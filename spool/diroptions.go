@@ -3,12 +3,14 @@ package spool
 import (
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
 )
 
-// DirOptions of a [Dir]. With the zero value files of newline-framed messages are finished when they have 64 MiB or are a minute old.
+// DirOptions of a [Dir]. With the zero value files of newline-framed messages are finished when they have 64 MiB or are a
+// minute old.
 type DirOptions struct {
 	// Workers is how many files are written at once, each by a goroutine with buffers of its own. More help while files
 	// are synced or compressed. While the first keeps up, nearly all goes there. 0: one for each processor, at least 2.
@@ -17,8 +19,8 @@ type DirOptions struct {
 	// BufferBytes is the size of a buffer; each worker has two, made by Open. Larger messages are not buffered. 0: 256 KiB.
 	BufferBytes int
 
-	// MaxFileBytes is how large a file gets, before compression; at least BufferBytes. Only a single message that is larger makes
-	// a larger file. 0: 64 MiB.
+	// MaxFileBytes is how large a file gets, before compression; at least BufferBytes. Only a single message that is
+	// larger makes a larger file. 0: 64 MiB.
 	MaxFileBytes int64
 
 	// MaxFileAge is how long after its first message was accepted a file is finished, if the disk keeps up. 0: a minute.
@@ -47,13 +49,13 @@ type DirOptions struct {
 	// Compress makes finished files smaller. Nil: they stay as they are.
 	Compress Compressor
 
-	// OnFile is called for each finished file, when it is on stable storage under its name; path is that. It is called by the worker's
-	// goroutine, which it holds up, so by several at once; and by Open for what it recovers. A process that dies may
-	// not have come to call it: what is in the directory at the start was perhaps not told.
+	// OnFile is called for each finished file, when it is on stable storage under its name; path is that. It is called by
+	// the worker's goroutine, which it holds up, so by several at once; and by Open for what it recovers. A process that
+	// dies may not have come to call it: what is in the directory at the start was perhaps not told.
 	OnFile func(path string, info FileInfo)
 
-	// Check is called by Open for each message of a file that was left over; an error ends the recovered part there. Nil: what
-	// Framing says. [OpenSink] decodes.
+	// Check is called by Open for each message of a file that was left over; an error ends the recovered part there. Nil:
+	// what Framing says. [OpenSink] decodes.
 	Check func(message []byte) error
 
 	// RetryAfter is how long a worker waits after the disk has failed; it doubles up to RetryMost. 0: 10 ms and 1 s.
@@ -97,15 +99,20 @@ func (o DirOptions) checked() (DirOptions, error) {
 		return o, fmt.Errorf("spool: DirOptions.Framing must be Lines or Lengths, got %d", o.Framing)
 	case o.Perm&^fs.ModePerm != 0 || o.Perm&0o600 != 0o600:
 		return o, fmt.Errorf("spool: DirOptions.Perm must be permission bits with at least 0600, got %v", o.Perm)
-	case strings.ContainsAny(o.Prefix+o.Ext, `/\`) || !strings.HasPrefix(o.Ext, ".") || len(o.Ext) < 2:
-		return o, fmt.Errorf(`spool: DirOptions.Prefix and Ext must be parts of a file name, Ext with a dot in front, got %q and %q`, o.Prefix, o.Ext)
-	case o.Compress != nil && (!strings.HasPrefix(o.Compress.Ext(), ".") || strings.Count(o.Compress.Ext(), ".") != 1 || len(o.Compress.Ext()) < 2):
+	case strings.ContainsAny(o.Prefix+o.Ext, `/\`) || !strings.HasPrefix(o.Ext, "."):
+		return o, fmt.Errorf(`spool: DirOptions.Prefix and Ext must be parts of a file name, Ext with a dot in front, got %q and %q`,
+			o.Prefix, o.Ext)
+	case o.Compress != nil && !oneExt(o.Compress.Ext()):
 		return o, fmt.Errorf(`spool: Ext of DirOptions.Compress must be a dot and a name, got %q`, o.Compress.Ext())
 	case reservedExt(o.Ext) || o.Compress != nil && reservedExt(o.Compress.Ext()):
-		return o, fmt.Errorf("spool: DirOptions.Ext and that of Compress must not be one that marks unfinished files, got %q", o.Ext)
+		return o, fmt.Errorf("spool: DirOptions.Ext and that of Compress must not be one that marks unfinished files, got %q",
+			o.Ext)
 	}
 	return o, nil
 }
+
+// oneExt reports whether filepath.Ext finds ext again.
+func oneExt(ext string) bool { return len(ext) > 1 && filepath.Ext("x"+ext) == ext }
 
 func reservedExt(ext string) bool {
 	switch ext {

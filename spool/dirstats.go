@@ -2,15 +2,15 @@ package spool
 
 import "path/filepath"
 
-// DirStats says what became of the messages, at one moment; their bytes are those of their frames. Accepted = Written + Buffered + Dropped, and what is
-// written is in files that are finished or on their way to be.
+// DirStats says what became of the messages, at one moment; their bytes are those of their frames. Accepted = Written +
+// Buffered + Dropped, and what is written is in a file, finished or not. Recovered messages are in Finished only.
 type DirStats struct {
 	Stats
 	Files     int64 // finished, the recovered ones too
 	Finished  Count // messages in them
-	SetAside  int64 // files that were left over, or damaged, in which no finished file's messages are
-	Damaged   Count // messages that were written, but the system did not give them back when its disk failed to keep them
-	Recovered Count // messages in recovered files, out of Finished
+	Recovered Count // those of them that Open found in files that were left over
+	SetAside  int64 // files that were set aside: torn ends, half messages, what the disk failed to keep
+	Damaged   Count // messages in the last kind: written, but the system did not give them back as they were
 }
 
 // Stats returns the counts at this moment.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// ErrFull says that there was no room for a line, or a message, in time: it was not accepted. If the sink fails at the moment,
-// the error that is returned wraps the sink's too.
+// ErrFull says that there was no room for a line, or a message, in time: it was not accepted. If the sink fails at the
+// moment, the error that is returned wraps the sink's too.
 var ErrFull = errors.New("spool: full")
 
 // UndeliveredError says what a Close that ended too early left behind.

@@ -33,8 +33,8 @@ func withoutTime(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// The log package gets it with SetOutput. log.Fatal ends the process without a deferred Close, so write log.Print, Close and os.Exit
-// instead.
+// The log package gets it with SetOutput. log.Fatal ends the process without a deferred Close, so write log.Print, Close
+// and os.Exit instead.
 func ExampleWriter_log() {
 	w := spool.NewWriter(os.Stdout, spool.Options{})
 	defer w.Close()
@@ -67,8 +67,8 @@ func ExampleWriter_WriteString() {
 	// Output: no copy to a []byte
 }
 
-// What child processes print is copied with ReadFrom (os/exec does it by itself: cmd.Stdout = w), so that the lines of several stay
-// whole.
+// What child processes print is copied with ReadFrom (os/exec does it by itself: cmd.Stdout = w), so that the lines of
+// several stay whole.
 func ExampleWriter_ReadFrom() {
 	w := spool.NewWriter(os.Stdout, spool.Options{})
 	defer w.Close()

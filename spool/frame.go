@@ -22,8 +22,8 @@ const (
 	Lines Framing = iota
 
 	// Lengths puts eight bytes before each message: its length, and a CRC-32C (Castagnoli) of the message and these four
-	// bytes, both big-endian. A message may hold anything, up to 4 GiB - 1. Zeros are never a message, nor is one of which a part is
-	// missing or damaged.
+	// bytes, both big-endian. A message may hold anything, up to 4 GiB - 1. Zeros are never a message, nor is one of
+	// which a part is missing or damaged.
 	Lengths
 )
 
@@ -85,8 +85,8 @@ func crcEnd(crc uint32, length int64) uint32 {
 // ErrTorn is what [Messages] ends with if the last message is not whole, or something is no message at all.
 var ErrTorn = errors.New("spool: a message is torn or damaged")
 
-// Messages returns the messages of a finished file, decompressed, without newlines or lengths. A message is lent until the next one. An
-// error of r, or one that wraps [ErrTorn] and says where, comes last; then the rest can't be read.
+// Messages returns the messages of a finished file, decompressed, without newlines or lengths. A message is lent until
+// the next one. An error of r, or one that wraps [ErrTorn] and says where, comes last; then the rest can't be read.
 func Messages(r io.Reader, f Framing) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		s := newScanner(r, f)

@@ -22,8 +22,8 @@ type failer interface {
 
 var finishedName = regexp.MustCompile(`^p-\d{8}T\d{6}\.\d{9}-[0-9a-f]{16}\.log(\.gz)?$`)
 
-// files returns the finished files of a directory, sorted by name, with their messages, and the names of all others. A finished file
-// that is not whole is an error.
+// files returns the finished files of a directory, sorted by name, with their messages, and the names of all others. A
+// finished file that is not whole is an error.
 func files(t failer, fsys fsx.FS, dir string, framing spool.Framing) (finished []string, messages map[string][]string, others []string) {
 	t.Helper()
 	entries, err := fsys.ReadDir(dir)

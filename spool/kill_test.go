@@ -33,9 +33,9 @@ var killVariants = map[string]spool.DirOptions{
 	"gzip":    {Framing: spool.Lengths, Compress: spool.Gzip(gzip.BestSpeed)},
 }
 
-// A process that writes as fast as it can is killed (SIGKILL) at a random moment, again and again, while another one uses the same directory:
-// no finished file is ever partial or changes, no name is used again, no message is there twice, and everything that was
-// flushed is there.
+// A process that writes as fast as it can is killed (SIGKILL) at a random moment, again and again, while another one uses
+// the same directory: no finished file is ever partial or changes, no name is used again, no message is there twice, and
+// everything that was flushed is there.
 func TestKill(t *testing.T) {
 	if dir := os.Getenv(killDir); dir != "" {
 		writeUntilKilled(t, dir, killVariants[os.Getenv(killVariant)])

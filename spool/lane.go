@@ -83,8 +83,8 @@ func (l *lane) init(o laneOptions, sink func([]byte) (int, error), settled *wait
 	l.late.Stop()
 }
 
-// roomLocked returns the active buffer if n more bytes fit in, or makes another one active. Nil: the lane is closed or full, or
-// n is more than a buffer holds.
+// roomLocked returns the active buffer if n more bytes fit in, or makes another one active. Nil: the lane is closed or
+// full, or n is more than a buffer holds.
 func (l *lane) roomLocked(n int) *entry {
 	if e := l.active; e != nil && n <= cap(e.data)-len(e.data) {
 		return e
@@ -186,8 +186,8 @@ func (l *lane) submit(e *entry) error {
 	return nil
 }
 
-// withdraw takes e out of the queue again; it reports false if it is not there any more. Then the goroutine stops trying if it
-// still can.
+// withdraw takes e out of the queue again; it reports false if it is not there any more. Then the goroutine stops trying
+// if it still can.
 func (l *lane) withdraw(e *entry) bool {
 	l.mu.Lock()
 	i := slices.Index(l.queue, e)
@@ -201,8 +201,8 @@ func (l *lane) withdraw(e *entry) bool {
 	return i >= 0
 }
 
-// dropOldestLocked takes the oldest buffer that the sink has not begun out of the queue; nil if there is none. It counts the buffer's
-// lines as dropped; the caller gives it back with recycle.
+// dropOldestLocked takes the oldest buffer that the sink has not begun out of the queue; nil if there is none. It counts
+// the buffer's lines as dropped; the caller gives it back with recycle.
 func (l *lane) dropOldestLocked() *entry {
 	i := slices.IndexFunc(l.queue, func(e *entry) bool { return !e.lent && e.do == nil })
 	if i < 0 {

@@ -12,8 +12,8 @@ import (
 //
 //	prefix 20060102T150405.000000000 - 0123456789abcdef ext
 //
-// after the moment when they were begun (UTC) and the Dir, a random number that each Open draws. While a file is written, or if the
-// process died, something that says so comes behind that.
+// after the moment when they were begun (UTC) and the Dir, a random number that each Open draws. While a file is written,
+// or if the process died, something that says so comes behind that.
 const (
 	stampLayout = "20060102T150405.000000000"
 	idLen       = 16

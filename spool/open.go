@@ -14,10 +14,11 @@ import (
 	"github.com/sluice-go/sluice/internal/fsx"
 )
 
-// Open returns a Dir that writes files into a directory, which it creates if there is none. First it looks for what was left over by
-// processes that died: of each unfinished file the whole messages become a finished file, and what is behind them, a torn message as
-// a rule, a file that ends in .torn. A message that WriteFrom was reading becomes one that ends in .incomplete. Nothing is
-// overwritten, and nothing removed that is not elsewhere; files of a Dir that is open, in this or another process, are left alone.
+// Open returns a Dir that writes files into a directory, which it creates if there is none. First it looks for what was
+// left over by processes that died: of each unfinished file the whole messages become a finished file, and what is behind
+// them, a torn message as a rule, a file that ends in .torn. A message that WriteFrom was reading becomes one that ends
+// in .incomplete. Nothing is overwritten, and nothing removed that is not elsewhere; files of a Dir that is open, in this
+// or another process, are left alone.
 //
 // It fails if an option makes no sense, if it can't write, and if TempDir is not on the same file system.
 func Open(dir string, o DirOptions) (*Dir, error) { return openOn(systemDisk, dir, o) }
@@ -131,8 +132,8 @@ func (d *Dir) flushEvery() time.Duration {
 	return time.Second
 }
 
-// Flush finishes all files: when it returns nil, everything that was accepted before is in finished files. It says so if some of
-// it was lost. If ctx is done before that it returns context.Cause(ctx), and what the disk fails with.
+// Flush finishes all files: when it returns nil, everything that was accepted before is in finished files. It says so if
+// some of it was lost. If ctx is done before that it returns context.Cause(ctx), and what the disk fails with.
 func (d *Dir) Flush(ctx context.Context) error {
 	before := d.lossCount()
 	entries := make([]*entry, len(d.workers))
@@ -168,8 +169,8 @@ func (d *Dir) Close() error {
 }
 
 // CloseContext is Close that tries until ctx is done. If that is too early it returns an *[UndeliveredError] with what
-// was still in memory, and is lost; messages that are in unfinished files are not: the next Open recovers them. It is idempotent, and later
-// calls return the same.
+// was still in memory, and is lost; messages that are in unfinished files are not: the next Open recovers them. It is
+// idempotent, and later calls return the same.
 func (d *Dir) CloseContext(ctx context.Context) error {
 	for _, w := range d.workers {
 		w.lane.shut(&entry{must: true, do: w.finish})

@@ -42,12 +42,12 @@ type Options struct {
 
 	// OnDrop is given every line that is lost for want of room, when the counts in [Stats] have it already: the one that
 	// Write refuses, or all lines of the buffer that DropOldest drops. It is called by the goroutine of that Write, which
-	// it holds up, and by many at once; lines is lent, and n says how many they are. It must not write to the same Writer. Nil: the
-	// counts tell.
+	// it holds up, and by many at once; lines is lent, and n says how many they are. It must not write to the same
+	// Writer. Nil: the counts tell.
 	OnDrop func(lines []byte, n int)
 
-	// RetryAfter is how long to wait after an attempt of the sink that failed; it doubles with each one that follows, up to RetryMost.
-	// 0: 10 ms and 1 s.
+	// RetryAfter is how long to wait after an attempt of the sink that failed; it doubles with each one that follows, up
+	// to RetryMost. 0: 10 ms and 1 s.
 	RetryAfter, RetryMost time.Duration
 
 	// CloseWithin is how long Close tries to write what is left. 0: ten seconds. Negative: for as long as it takes.

@@ -6,10 +6,10 @@ import (
 	"io"
 )
 
-// ReadFrom writes what r has until io.EOF, which is no error, and returns how many bytes it read. It hands over lines that end with
-// a newline, as many at once as it read: so what several goroutines copy into one Writer (the output of child processes, say)
-// stays whole. A line of more than Options.BufferBytes is handed over in pieces of that size; what is left behind the last newline,
-// as it is.
+// ReadFrom writes what r has until io.EOF, which is no error, and returns how many bytes it read. It hands over lines
+// that end with a newline, as many at once as it read: so what several goroutines copy into one Writer (the output of
+// child processes, say) stays whole. A line of more than Options.BufferBytes is handed over in pieces of that size; what
+// is left behind the last newline, as it is.
 //
 // Where Overflow drops, what is refused is counted, and reading goes on; with Block, ErrFull ends it.
 func (w *Writer) ReadFrom(r io.Reader) (n int64, err error) {

@@ -225,8 +225,8 @@ func (w *worker) scan() (size int64, err error) {
 	return size, err
 }
 
-// doubts reports whether a message that was read from a file that was left over may be none. A power cut leaves zeros in place of what was
-// not on the disk yet, which Lines does not notice by itself.
+// doubts reports whether a message that was read from a file that was left over may be none. A power cut leaves zeros in
+// place of what was not on the disk yet, which Lines does not notice by itself.
 func (d *Dir) doubts(msg []byte) bool {
 	return d.o.Framing == Lines && bytes.IndexByte(msg, 0) >= 0 || d.o.Check != nil && d.o.Check(msg) != nil
 }

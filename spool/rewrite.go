@@ -14,9 +14,9 @@ import (
 
 var errDamaged = errors.New("the system does not give back what was written")
 
-// rewrite copies the file to another one, which the worker goes on with. Both are called after the same final name, so whoever finds
-// both, after a crash, knows that they hold the same. If what is read is not what was written, the file is set aside, its
-// messages are counted as damaged, and the worker has no file any more.
+// rewrite copies the file to another one, which the worker goes on with. Both are called after the same final name, so
+// whoever finds both, after a crash, knows that they hold the same. If what is read is not what was written, the file is
+// set aside, its messages are counted as damaged, and the worker has no file any more.
 func (w *worker) rewrite() error {
 	fsys, base := w.d.fs, filepath.Join(w.d.temp, w.name)
 	path := base + againSuffix + tempSuffix

@@ -53,9 +53,9 @@ func openSinkOn[T any](fsys disk, dir string, codec Codec[T], o DirOptions) (*Si
 	return s, nil
 }
 
-// Append adds v and returns its offset. It waits for a worker with room until ctx is done, at most DirOptions.Timeout; then
-// the error is context.Cause(ctx) or wraps [ErrFull], and v was not added. It returns [sluice.ErrClosed] after Close, and the codec's
-// error for a value that it can't encode.
+// Append adds v and returns its offset. It waits for a worker with room until ctx is done, at most DirOptions.Timeout;
+// then the error is context.Cause(ctx) or wraps [ErrFull], and v was not added. It returns [sluice.ErrClosed] after
+// Close, and the codec's error for a value that it can't encode.
 func (s *Sink[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
 	return s.AppendAll(ctx, []T{v})
 }

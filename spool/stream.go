@@ -12,9 +12,9 @@ import (
 	"github.com/sluice-go/sluice/internal/fsx"
 )
 
-// WriteFrom adds what r has until io.EOF as one message, and returns its length. If r fails, nothing of it is left, and the
-// error is r's. A message that is larger than a buffer goes through a temporary file and becomes a finished file of its own, whatever
-// it is large: a slow reader holds nobody up. Up to a buffer's size it is as [Dir.Write].
+// WriteFrom adds what r has until io.EOF as one message, and returns its length. If r fails, nothing of it is left, and
+// the error is r's. A message that is larger than a buffer goes through a temporary file and becomes a finished file of
+// its own, whatever it is large: a slow reader holds nobody up. Up to a buffer's size it is as [Dir.Write].
 func (d *Dir) WriteFrom(r io.Reader) (int64, error) {
 	buf := d.scratch.Get().(*[]byte)
 	defer d.scratch.Put(buf)
@@ -29,8 +29,8 @@ func (d *Dir) WriteFrom(r io.Reader) (int64, error) {
 	return 0, err
 }
 
-// readFull reads until p is full or r fails. Unlike io.ReadFull it returns r's error as it is: io.ErrUnexpectedEOF, say, is how a
-// request's body tells that a part is missing.
+// readFull reads until p is full or r fails. Unlike io.ReadFull it returns r's error as it is: io.ErrUnexpectedEOF, say,
+// is how a request's body tells that a part is missing.
 func readFull(r io.Reader, p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		var k int

@@ -13,9 +13,9 @@ import (
 
 // A worker writes one file at a time. Everything but its lane belongs to the lane's goroutine.
 //
-// A file goes temp -> (cut -> synced -> closed -> renamed -> lasting), and each step is done again until it succeeds, so an error in
-// between leaves nothing half done. The bytes up to size are whole messages; what a failed write left behind them is
-// overwritten by the next write, or cut off.
+// A file goes temp -> (cut -> synced -> closed -> renamed -> lasting), and each step is done again until it succeeds, so
+// an error in between leaves nothing half done. The bytes up to size are whole messages; what a failed write left behind
+// them is overwritten by the next write, or cut off.
 type worker struct {
 	d    *Dir
 	lane lane
@@ -74,8 +74,8 @@ func (w *worker) writeLarge(l load) error {
 	return nil
 }
 
-// fit makes sure that there is a file that n more bytes may go to, with nothing behind its whole messages: what a failed write
-// left there could look like messages once something shorter is written over its beginning.
+// fit makes sure that there is a file that n more bytes may go to, with nothing behind its whole messages: what a failed
+// write left there could look like messages once something shorter is written over its beginning.
 func (w *worker) fit(n int64) error {
 	if w.f != nil && (w.step > 0 || w.size > 0 && w.size+n > w.d.o.MaxFileBytes) {
 		if err := w.finish(); err != nil {

@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// Writer is an asynchronous io.Writer in front of a slow one, the sink. Write copies a line into a large buffer and returns; a
-// goroutine of the Writer gives full buffers to the sink. "Line" is whatever one call of Write is given: it need not
-// end with a newline.
+// Writer is an asynchronous io.Writer in front of a slow one, the sink. Write copies a line into a large buffer and
+// returns; a goroutine of the Writer gives full buffers to the sink. "Line" is whatever one call of Write is given: it
+// need not end with a newline.
 //
-// The sink gets lines in the order in which they were accepted, in as few calls as possible, each of whole lines: no line is ever split over two
-// calls, unless the sink itself takes a part (a short write), and then it gets the rest. It is never called concurrently. A
-// sink that fails is asked again, with the same bytes, until it takes them.
+// The sink gets lines in the order in which they were accepted, in as few calls as possible, each of whole lines: no line
+// is ever split over two calls, unless the sink itself takes a part (a short write), and then it gets the rest. It is
+// never called concurrently. A sink that fails is asked again, with the same bytes, until it takes them.
 //
 // All methods are safe for concurrent use. A Writer must be closed, or its goroutine stays.
 type Writer struct {
@@ -51,8 +51,9 @@ func NewWriter(w io.Writer, o Options) *Writer {
 //	ErrFull              there was no room (in time): see [Overflow]
 //	sluice.ErrClosed     the Writer is closed
 //
-// A line of more than Options.BufferBytes goes from p to the sink as it is, in its turn. With Block, Write waits until the sink
-// has taken it, or refuses it when BlockFor is over and the sink has not taken a part; the policies that never wait refuse it always.
+// A line of more than Options.BufferBytes goes from p to the sink as it is, in its turn. With Block, Write waits until
+// the sink has taken it, or refuses it when BlockFor is over and the sink has not taken a part; the policies that never
+// wait refuse it always.
 //
 // Write allocates nothing, save for such a line, and if it waits for room with a BlockFor. It costs a lock and a copy.
 func (w *Writer) Write(p []byte) (int, error) { return add(w, p) }
@@ -165,13 +166,14 @@ func refuse[S []byte | string](w *Writer, line S, err error) (int, error) {
 	return 0, err
 }
 
-// Flush returns nil once everything that was accepted before the call has been given to the sink (or dropped by DropOldest). If
-// ctx is done before that it returns context.Cause(ctx), and what the sink fails with. It does not call the sink's Sync.
+// Flush returns nil once everything that was accepted before the call has been given to the sink (or dropped by
+// DropOldest). If ctx is done before that it returns context.Cause(ctx), and what the sink fails with. It does not call
+// the sink's Sync.
 func (w *Writer) Flush(ctx context.Context) error { return w.lane.flush(ctx) }
 
 // Sync flushes and then calls the sink's Sync, if it has one, between two of its Writes. Unlike Flush it waits only while
-// the sink takes what it is given: it returns the first error that the sink fails with meanwhile, though nothing is lost and the sink
-// is asked again. That a pipe or terminal can't be synced is no error.
+// the sink takes what it is given: it returns the first error that the sink fails with meanwhile, though nothing is lost
+// and the sink is asked again. That a pipe or terminal can't be synced is no error.
 //
 // Together with Write it makes a Writer a zapcore.WriteSyncer.
 func (w *Writer) Sync() error {
@@ -187,9 +189,9 @@ func (w *Writer) Sync() error {
 	})
 }
 
-// Close accepts no more lines, writes those that it has, and ends the goroutine. It tries for Options.CloseWithin; what was not
-// delivered by then it drops, and returns an *[UndeliveredError] that says how much that is. It is idempotent: later calls wait
-// too and return the same. After it, Write returns [sluice.ErrClosed].
+// Close accepts no more lines, writes those that it has, and ends the goroutine. It tries for Options.CloseWithin; what
+// was not delivered by then it drops, and returns an *[UndeliveredError] that says how much that is. It is idempotent:
+// later calls wait too and return the same. After it, Write returns [sluice.ErrClosed].
 //
 // A call of Write that overlaps with Close either returns that error or is delivered as any other line.
 func (w *Writer) Close() error {
@@ -204,7 +206,8 @@ func (w *Writer) Close() error {
 // CloseContext is Close that tries until ctx is done, instead of for CloseWithin. Of several calls at once, the first one
 // whose time is over decides for all.
 //
-// If the sink hangs, the goroutine can't end before the sink returns; CloseContext does not wait for that longer than for ctx.
+// If the sink hangs, the goroutine can't end before the sink returns; CloseContext does not wait for that longer than for
+// ctx.
 func (w *Writer) CloseContext(ctx context.Context) error {
 	w.lane.shut(nil)
 	return w.lane.drain(ctx)

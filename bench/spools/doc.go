@@ -2,7 +2,7 @@
 // given the same lines, by one goroutine and by eight, and must have them in a file, or at a sink that takes 5 ms for each
 // write, when it is closed. A rival that loses lines is not refused: the table says how many.
 //
-// phuslu's AsyncWriter keeps what Write is given, which an io.Writer must not do: with a caller that uses its buffer again, as
-// loggers do, it writes something else. So it is given a copy of each line; a second row shows it without. All lines are alike, and
-// hide that.
+// phuslu's AsyncWriter keeps what Write is given, which an io.Writer must not do: with a caller that uses its buffer
+// again, as loggers do, it writes something else. So it is given a copy of each line; a second row shows it without. All
+// lines are alike, and hide that.
 package spools

@@ -20,8 +20,8 @@ import (
 type Rival struct {
 	Name string
 
-	// New returns the rival in front of sink, whose Close it leaves to the caller; nil if it needs a file. Closing what it returns
-	// hands over all that is left.
+	// New returns the rival in front of sink, whose Close it leaves to the caller; nil if it needs a file. Closing what
+	// it returns hands over all that is left.
 	New func(sink io.Writer, buffer int) io.WriteCloser
 
 	// NewFile returns the rival in front of a file that it opens itself; nil: New in front of an os.File.
@@ -109,8 +109,8 @@ func newDiode(sink io.Writer, _ int) io.WriteCloser {
 	return diode.NewWriter(justWriter{sink}, 1000, 10*time.Millisecond, nil) // as in its own documentation
 }
 
-// copied gives phuslu's writer a copy of each line: it keeps what it is given, and a caller that keeps to io.Writer's contract
-// uses that again.
+// copied gives phuslu's writer a copy of each line: it keeps what it is given, and a caller that keeps to io.Writer's
+// contract uses that again.
 type copied struct{ io.WriteCloser }
 
 func (c copied) Write(p []byte) (int, error) { return c.WriteCloser.Write(bytes.Clone(p)) }

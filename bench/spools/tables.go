@@ -15,8 +15,8 @@ const (
 	dirFile    = 16 << 20
 )
 
-// Tables returns the tables of this package for n lines of 100 B, with the goals that package spool is held to. Tables with larger lines
-// handle fewer.
+// Tables returns the tables of this package for n lines of 100 B, with the goals that package spool is held to. Tables
+// with larger lines handle fewer.
 func Tables(n int) (tables []*ratio.Table) {
 	for _, size := range []int{100, 1024} {
 		for _, goroutines := range []int{1, 8} {

@@ -1,5 +1,5 @@
-// Asynclog logs with slog through a spool.Writer, and loses no line however it ends: by itself, by Ctrl-C, by SIGTERM, or by a
-// panic in some goroutine.
+// Asynclog logs with slog through a spool.Writer, and loses no line however it ends: by itself, by Ctrl-C, by SIGTERM, or
+// by a panic in some goroutine.
 //
 //	go run ./examples/asynclog            # three workers for a second
 //	go run ./examples/asynclog -panic     # one of them panics
@@ -70,8 +70,8 @@ func work(ctx context.Context, logger *slog.Logger, panics bool) {
 	}
 }
 
-// guarded runs f, and if that panics delivers the log before the process dies of it: a panic runs the deferred calls of its own
-// goroutine only.
+// guarded runs f, and if that panics delivers the log before the process dies of it: a panic runs the deferred calls of
+// its own goroutine only.
 func guarded(w *spool.Writer, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
