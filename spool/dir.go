@@ -40,6 +40,7 @@ type Dir struct {
 	refused   Count
 	aside     int64
 	damage    Count
+	told      Count // of damage, what a Flush has said
 	loss      error // by which messages were lost last
 	unlocked  error // what letting go of the lock failed with
 }

@@ -1,6 +1,9 @@
 package spool
 
-import "path/filepath"
+import (
+	"fmt"
+	"path/filepath"
+)
 
 // DirStats says what became of the messages, at one moment; their bytes are those of their frames. Accepted = Written +
 // Buffered + Dropped, and what is written is in a file, finished or not. Recovered messages are in Finished only.
@@ -79,8 +82,13 @@ func (d *Dir) lose(w *worker, err error) {
 	d.loss = err
 }
 
-func (d *Dir) lossCount() int64 {
+// newLoss returns by what messages were lost since it was called last, if any were.
+func (d *Dir) newLoss() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.damage.Lines
+	if d.told == d.damage {
+		return nil
+	}
+	d.told = d.damage
+	return fmt.Errorf("spool: %w", d.loss)
 }

@@ -132,10 +132,9 @@ func (d *Dir) flushEvery() time.Duration {
 	return time.Second
 }
 
-// Flush finishes all files: when it returns nil, everything that was accepted before is in finished files. It says so if
-// some of it was lost. If ctx is done before that it returns context.Cause(ctx), and what the disk fails with.
+// Flush finishes all files: when it returns nil, everything that was accepted before is in finished files. If some
+// of it was lost it says so, once. If ctx is done before that it returns context.Cause(ctx), and what the disk fails with.
 func (d *Dir) Flush(ctx context.Context) error {
-	before := d.lossCount()
 	entries := make([]*entry, len(d.workers))
 	for i, w := range d.workers {
 		entries[i] = &entry{must: true, do: w.finish}
@@ -151,10 +150,7 @@ func (d *Dir) Flush(ctx context.Context) error {
 			return w.lane.because(err)
 		}
 	}
-	if d.lossCount() != before {
-		return fmt.Errorf("spool: %w", d.Err())
-	}
-	return nil
+	return d.newLoss()
 }
 
 // Close accepts no more messages, finishes all files and ends the workers. It tries for Options.CloseWithin; see

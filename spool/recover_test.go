@@ -236,8 +236,8 @@ func (f *forgetfulFile) Sync() error {
 
 func TestMessagesThatTheSystemForgets(t *testing.T) {
 	f := &forgetful{Mem: fsx.NewMem(fsx.MemOptions{})}
-	d := opened(t, f, spool.DirOptions{Workers: 1})
-	puts(t, d, "lost 1", "lost 2")
+	d := opened(t, f, spool.DirOptions{Workers: 1, BufferBytes: 20, MaxFileBytes: 20})
+	puts(t, d, "lost 1", "lost 2", "next 1", "next 2", "next 3") // the first file is full, and lost, before Flush is called
 	err := d.Flush(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "2 messages are set aside, in p-") {
 		t.Errorf("Flush() = %v, want that 2 messages are set aside", err)
@@ -246,11 +246,11 @@ func TestMessagesThatTheSystemForgets(t *testing.T) {
 	if err := d.Flush(t.Context()); err != nil {
 		t.Errorf("Flush() = %v, want nil: nothing new is lost", err)
 	}
-	if s := d.Stats(); s.Damaged.Lines != 2 || s.SetAside != 1 || s.Finished.Lines != 1 {
-		t.Errorf("Stats() = %+v, want 2 messages damaged, 1 finished", s)
+	if s := d.Stats(); s.Damaged.Lines != 2 || s.SetAside != 1 || s.Finished.Lines != 4 {
+		t.Errorf("Stats() = %+v, want 2 messages damaged, 4 finished", s)
 	}
 	closed(t, d)
-	wantMessages(t, f, "/out", spool.Lines, []string{"kept"})
+	wantMessages(t, f, "/out", spool.Lines, []string{"next 1", "next 2", "next 3", "kept"})
 	_, _, others := files(t, f, "/out", spool.Lines)
 	if len(others) != 1 || !strings.HasSuffix(others[0], ".log.unsynced") {
 		t.Errorf("the directory has %v, want the file that was set aside", others)
