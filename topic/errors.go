@@ -26,7 +26,9 @@ type lagError[K comparable] struct {
 	of *Error[K]
 }
 
-func (e *lagError[K]) Error() string { return fmt.Sprintf("sluice: missed %d values: %v", e.Missed(), e.of) }
+func (e *lagError[K]) Error() string {
+	return fmt.Sprintf("sluice: missed %d values: %v", e.Missed(), e.of)
+}
 
 func (e *lagError[K]) As(target any) bool {
 	lag, ok := target.(**sluice.LagError)
