@@ -42,12 +42,13 @@ type Mem struct {
 	temp int   // for the names of CreateTemp
 	dead error // what every operation fails with, once the power is cut
 	fail func(Call) error
-	dice *dice // of what a failed Sync leaves
+	dice *dice  // of what a failed Sync leaves
+	boot uint64 // constant
 }
 
 // NewMem returns an empty file system. It has a root directory, whatever that is called, and no other.
 func NewMem(o MemOptions) *Mem {
-	return &Mem{o: o, root: newDir(0o777), dice: newDice(1)}
+	return &Mem{o: o, root: newDir(0o777), dice: newDice(1), boot: 1}
 }
 
 // Inject makes m ask f before each operation; what f returns is what the operation fails with, and nothing happens, but for

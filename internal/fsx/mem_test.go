@@ -419,3 +419,15 @@ func TestWindows(t *testing.T) {
 	must(t, create(t, m, "b").Sync())
 	expect(t, outcomes(m, contents("a")), "")
 }
+
+func TestBootID(t *testing.T) {
+	m := fsx.NewMem(fsx.MemOptions{})
+	killed := m.Kill()
+	cut := killed.PowerCut(1)
+	if a, b, c := fsx.BootID(m), fsx.BootID(killed), fsx.BootID(cut); a == 0 || a != b || b == c {
+		t.Errorf("BootID() = %d, %d after Kill, %d after PowerCut, want the same, then another", a, b, c)
+	}
+	if a, b := fsx.BootID(fsx.OS{}), fsx.BootID(fsx.OS{}); a != b {
+		t.Errorf("BootID() of the system = %d, then %d", a, b)
+	}
+}

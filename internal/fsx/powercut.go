@@ -25,6 +25,7 @@ func (m *Mem) PowerCut(seed uint64) *Mem {
 	m.dead = errDead
 	d := newDice(seed)
 	after := m.reborn(seed)
+	after.boot++
 	done := map[*node]*node{}
 	after.root = d.directory(m.root, d.changes(m.root), done)
 	for _, n := range done {
@@ -47,7 +48,7 @@ func (m *Mem) Kill() *Mem {
 }
 
 func (m *Mem) reborn(seed uint64) *Mem {
-	return &Mem{o: m.o, temp: m.temp, dice: newDice(seed)}
+	return &Mem{o: m.o, temp: m.temp, dice: newDice(seed), boot: m.boot}
 }
 
 // letGo closes what is open. The old handles keep pointing here, but theirs is a dead Mem.
