@@ -1,0 +1,67 @@
+package diskq
+
+import "sync/atomic"
+
+// blockSize is how much of the end of a queue is in memory, and how much a reader reads at once. Past 256 KiB a larger
+// one gains nothing.
+const blockSize = 256 << 10
+
+// A block is the end of the queue in memory: the bytes of a segment from base on. Frames are put into it, written to the
+// file from it, and read from it by those who follow the end, without a system call.
+//
+//   - Bytes below ready are published, and never change until the block is used again; those above belong to the writer
+//     (under its mu). ready only grows.
+//   - Everything of the segment that lies before base is in the file. So a block is replaced only when all of it is.
+//   - pins counts the readers that copy out of it, or is taken. A reader enters by a compare-and-swap from n >= 0 to n+1;
+//     the writer uses a block again after one from 0 to taken. seg and base change only while it is taken, and are
+//     read only by readers inside. A block that can't be taken is left to them, and the collector.
+type block struct {
+	pins  atomic.Int32
+	seg   *segment
+	base  int64
+	data  []byte
+	ready atomic.Int64
+}
+
+const taken = -1
+
+func newBlock(size int) *block { return &block{data: make([]byte, max(size, blockSize))} }
+
+// enter reports whether the caller may read the block, until leave. If not it is no longer the end.
+func (b *block) enter() bool {
+	for {
+		n := b.pins.Load()
+		if n < 0 {
+			return false
+		}
+		if b.pins.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (b *block) leave() { b.pins.Add(-1) }
+
+// copyTail copies what is published of g from pos on, and in memory, to dst. If there is nothing because it is in the file, inFile
+// is how far that goes: up to there all is written.
+func (s *segments) copyTail(dst []byte, g *segment, pos int64) (n int, inFile int64) {
+	for {
+		b := s.tail.Load()
+		if b == nil {
+			return 0, openEnd
+		}
+		if !b.enter() {
+			continue // it has been replaced; the new one is in place
+		}
+		switch {
+		case b.seg != g:
+			inFile = openEnd
+		case pos < b.base:
+			inFile = b.base
+		default:
+			n = copy(dst, b.data[min(pos-b.base, b.ready.Load()):b.ready.Load()])
+		}
+		b.leave()
+		return n, inFile
+	}
+}

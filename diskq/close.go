@@ -1,0 +1,90 @@
+package diskq
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sluice-go/sluice"
+)
+
+// close ends the queue once; later calls return what the first did.
+func (w *writer) close() error {
+	w.closeOnce.Do(func() { w.closeErr = w.closeNow() })
+	return w.closeErr
+}
+
+func (w *writer) closeNow() error {
+	close(w.quit)
+	<-w.done
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	errs := []error{w.commitLast()}
+	w.syncing.Lock()
+	defer w.syncing.Unlock()
+	if errs[0] == nil {
+		errs = append(errs, w.sealAll(), w.sealLast())
+	}
+	w.mu.Lock()
+	old := w.old
+	w.old = nil
+	w.mu.Unlock()
+	for _, o := range old {
+		if o.file != nil {
+			errs = append(errs, o.file.Close())
+		}
+	}
+	if w.file != nil {
+		errs = append(errs, w.file.Close())
+	}
+	w.files.close()
+	w.end(w.failure())
+	w.room.Wake()
+	return errors.Join(append(errs, w.lock.Close())...)
+}
+
+// commitLast writes what there is and lets nobody append any more. The caller holds writing.
+func (w *writer) commitLast() error {
+	err := w.commit()
+	w.mu.Lock()
+	for err == nil && w.used > w.written && w.err == nil { // somebody was quicker
+		w.mu.Unlock()
+		err = w.commit()
+		w.mu.Lock()
+	}
+	defer w.mu.Unlock()
+	if lost := w.next.Load() - int64(w.inFile); err != nil && lost > 0 {
+		err = fmt.Errorf("diskq: close: %d values are lost that were buffered: %w", lost, err)
+	}
+	if w.err == nil {
+		w.err = sluice.ErrClosed
+	} else if err == nil {
+		err = w.err
+	}
+	return err
+}
+
+// sealLast marks the queue as closed, so that the next Open need not look through its end. Everything is on stable
+// storage. Only a failed sync is an error: without room for a footer nothing is lost.
+func (w *writer) sealLast() error {
+	if !w.started {
+		return nil
+	}
+	w.mu.Lock()
+	p := w.pointLocked()
+	p.closed, p.synced = true, w.n
+	g, end, index := w.b.seg, w.endLocked(), uint32(w.n-w.b.seg.first)
+	w.mu.Unlock()
+	// The closing sync point says the same as the footer, for the day when that is damaged.
+	point := make([]byte, pointSize)
+	var payload [syncSize]byte
+	putFrame(point, g.head.id, end, kindSync, index, p.append(payload[:0]))
+	if _, err := w.file.WriteAt(point, end); err != nil {
+		return nil
+	}
+	size, err := w.writeFooter(w.file, g, p, end+pointSize)
+	if err != nil {
+		return nil
+	}
+	g.size.Store(size)
+	return w.syncFile(w.file)
+}

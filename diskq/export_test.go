@@ -1,0 +1,59 @@
+package diskq
+
+import (
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// On returns o on another file system.
+func On(o Options, fsys fsx.FS) Options {
+	o.fs = fsys
+	return o
+}
+
+// Drawing returns o with ids from draw instead of random ones, so that files come out the same each time.
+func Drawing(o Options, draw func() uint64) Options {
+	o.draw = draw
+	return o
+}
+
+var (
+	InspectOn = inspect
+	DestroyOn = destroy
+)
+
+// A Piece is a frame of a segment file as the tests see it.
+type Piece struct {
+	Pos, End int64
+	Offset   sluice.Offset
+	Record   bool
+}
+
+// Pieces returns the frames of an undamaged segment.
+func Pieces(fsys fsx.FS, dir string, first sluice.Offset) ([]Piece, error) {
+	list, err := readDir(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &segments{fs: fsys, dir: dir, files: files{fs: fsys, limit: 1}}
+	defer s.files.close()
+	w := window{s: s}
+	var pieces []Piece
+	for _, g := range list {
+		if g.first != first {
+			continue
+		}
+		if err := w.enter(g, headerSize); err != nil {
+			return nil, err
+		}
+		for {
+			f, size, st, err := w.frame()
+			if err != nil || st != whole {
+				return pieces, err
+			}
+			pieces = append(pieces, Piece{w.pos, w.pos + int64(size), g.first + sluice.Offset(f.index), f.kind <= kindPart})
+			w.skip(size)
+		}
+	}
+	return pieces, nil
+}

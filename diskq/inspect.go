@@ -1,0 +1,136 @@
+package diskq
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// Report is what [Inspect] found in a directory.
+type Report struct {
+	Segments []SegmentReport
+	First    sluice.Offset // of the oldest value
+	Next     sluice.Offset // behind the newest
+	Records  int64         // that can be read back
+	Damage   []Damage      // values that can't, and files that are missing, in order
+	Torn     int64         // bytes at the end that are no whole record: what a crash left, or what is being written now
+}
+
+// SegmentReport is one file.
+type SegmentReport struct {
+	Name        string
+	Bytes       int64
+	First, Next sluice.Offset
+	Records     int64     // that can be read back
+	Sealed      bool      // it has a footer
+	Created     time.Time // zero if its header is damaged
+	Codec       string
+}
+
+// Damage is a gap that readers are told of, or, with From = To, damage that costs no value.
+type Damage struct {
+	From, To sluice.Offset
+	Err      error // says where, and what is wrong
+}
+
+// Inspect reads all segments of a queue, and changes nothing. It needs no lock: of a queue that is open, the end may be
+// found torn.
+func Inspect(dir string) (Report, error) { return inspect(fsx.OS{}, dir) }
+
+func inspect(fsys fsx.FS, dir string) (Report, error) {
+	list, err := readDir(fsys, dir)
+	if err != nil {
+		return Report{}, fmt.Errorf("diskq: inspect: %w", err)
+	}
+	if len(list) == 0 {
+		return Report{}, fmt.Errorf("diskq: inspect: there is no queue in %s", dir)
+	}
+	s := &segments{fs: fsys, dir: dir, files: files{fs: fsys, limit: 1}}
+	defer s.files.close()
+	r := Report{First: list[0].first, Next: list[0].first}
+	for _, g := range list {
+		v, err := s.walk(g)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // dropped since
+		}
+		if err != nil {
+			return r, fmt.Errorf("diskq: inspect: %w", err)
+		}
+		r.add(v)
+	}
+	return r, nil
+}
+
+// add takes up what was found in the next segment.
+func (r *Report) add(v *survey) {
+	if v.g.first > r.Next && len(r.Segments) > 0 {
+		r.Damage = append(r.Damage, Damage{r.Next, v.g.first, fmt.Errorf("before segment %s: %w", v.g.name, errMissing)})
+	}
+	last := v.g.next.Load() == openEnd
+	for _, h := range v.holes {
+		switch {
+		case !h.final:
+			r.Damage = append(r.Damage, Damage{h.from, h.to, h.err})
+		case last && h.from < v.synced:
+			r.Damage = append(r.Damage, Damage{h.from, v.synced, h.err})
+			v.end = v.synced
+		case last:
+			r.Torn += v.g.size.Load() - h.pos
+		case int64(h.from) < v.g.next.Load():
+			r.Damage = append(r.Damage, Damage{h.from, sluice.Offset(v.g.next.Load()), h.err})
+			v.end = sluice.Offset(v.g.next.Load())
+		}
+	}
+	r.Next = v.end
+	r.Records += v.records
+	r.Segments = append(r.Segments, SegmentReport{
+		Name: v.g.name, Bytes: v.g.size.Load(), First: v.g.first, Next: v.end, Records: v.records,
+		Sealed: v.sealed, Created: v.created, Codec: v.head.codec,
+	})
+}
+
+// Destroy removes the files of a queue, and the directory if nothing else is in it. It fails with a *[LockedError] if the queue is open.
+func Destroy(dir string) error { return destroy(fsx.OS{}, dir) }
+
+func destroy(fsys fsx.FS, dir string) error {
+	entries, err := fsys.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("diskq: destroy: %w", err)
+	}
+	lock, err := fsys.Lock(join(dir, lockName))
+	if locked := (*fsx.LockedError)(nil); errors.As(err, &locked) {
+		return &LockedError{Dir: dir, PID: locked.PID}
+	}
+	if err != nil {
+		return fmt.Errorf("diskq: destroy: %w", err)
+	}
+	var errs []error
+	for _, e := range slices.Backward(entries) { // the newest first: what a crash leaves is a shorter queue
+		if _, ok := segmentFirst(e.Name()); ok || e.Name() == temporary {
+			errs = append(errs, fsys.Remove(join(dir, e.Name())))
+		}
+	}
+	errs = append(errs, lock.Close(), fsys.Remove(join(dir, lockName)))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("diskq: destroy: %w", err)
+	}
+	if err := fsys.Remove(dir); err != nil && !notEmpty(err) {
+		return fmt.Errorf("diskq: destroy: %w", err)
+	}
+	return nil
+}
+
+// notEmpty reports whether a directory could not be removed because something is in it.
+func notEmpty(err error) bool {
+	return errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) || strings.Contains(err.Error(), "not empty")
+}

@@ -1,0 +1,178 @@
+package diskq
+
+import (
+	"time"
+
+	"github.com/sluice-go/sluice"
+)
+
+// lateBy is how long a value stays in the buffer at most, and how late the sync point of an idle durable queue comes.
+const lateBy = 10 * time.Millisecond
+
+// deadlines are when the keeper has something to do; zero: nothing.
+type deadlines struct{ write, sync, age time.Time }
+
+func (d deadlines) next() (t time.Time) {
+	for _, at := range []time.Time{d.write, d.sync, d.age} {
+		if !at.IsZero() && (t.IsZero() || at.Before(t)) {
+			t = at
+		}
+	}
+	return t
+}
+
+// keep is the goroutine of a writer: it writes what was buffered, syncs what was written, seals what is complete and drops
+// what is old, each in its time. While nothing is appended it sleeps. Close ends it.
+func (w *writer) keep() {
+	defer close(w.done)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var at deadlines
+	at.age = w.dropOld(time.Now())
+	for {
+		wait := time.Duration(1<<63 - 1)
+		if next := at.next(); !next.IsZero() {
+			wait = time.Until(next)
+		}
+		timer.Reset(wait)
+		select {
+		case <-w.quit:
+			return
+		case <-w.keeper:
+			w.plan(&at)
+		case <-timer.C:
+			w.work(&at)
+		}
+	}
+}
+
+// plan sets the deadlines of what was appended, and seals at once what is complete.
+func (w *writer) plan(at *deadlines) {
+	now := time.Now()
+	if w.o.Durability != Written && at.write.IsZero() {
+		at.write = now.Add(lateBy)
+	}
+	if w.o.Durability != Durable && w.o.SyncEvery > 0 && at.sync.IsZero() {
+		at.sync = now.Add(w.o.SyncEvery)
+	}
+	if w.o.MaxAge > 0 && at.age.IsZero() {
+		at.age = now.Add(w.o.MaxAge / 4)
+	}
+	w.mu.Lock()
+	complete := len(w.old) > 0
+	w.mu.Unlock()
+	if complete {
+		w.syncing.Lock()
+		w.sealAll() // an error makes the queue fail, and is told there
+		w.syncing.Unlock()
+	}
+}
+
+// work does what is due. Errors make the queue fail, or are found again by the next append.
+func (w *writer) work(at *deadlines) {
+	now := time.Now()
+	due := func(t *time.Time) bool {
+		is := !t.IsZero() && !t.After(now)
+		if is {
+			*t = time.Time{}
+		}
+		return is
+	}
+	w.mu.Lock()
+	w.armed = false // before we look: whoever appends from here on tells us again
+	w.mu.Unlock()
+	if due(&at.write) {
+		if w.o.Durability == Durable {
+			w.markSynced()
+		} else {
+			w.flush()
+		}
+	}
+	if due(&at.sync) {
+		w.flush()
+		w.sync()
+	}
+	if due(&at.age) {
+		at.age = w.dropOld(now)
+	}
+	w.mu.Lock()
+	if w.used > w.written && w.err == nil && at.write.IsZero() {
+		at.write = now.Add(lateBy) // it could not be written, or came since
+	}
+	w.mu.Unlock()
+}
+
+// markSynced writes the sync point that is due behind a durable append, if no other append has brought it: so that a reader
+// in another process sees that append, and damage to it is never mistaken for a torn end. It needs no sync.
+func (w *writer) markSynced() {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.mu.Lock()
+	from := w.used
+	if !w.point || !w.started || w.err != nil || from != w.written || from+pointSize > len(w.b.data) {
+		w.mu.Unlock()
+		return
+	}
+	w.putPointLocked()
+	to, b := w.used, w.b
+	w.mu.Unlock()
+	err := w.write(w.file, b, from, to)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		w.written, w.unsaved = to, true
+		b.ready.Store(max(b.ready.Load(), int64(to)))
+	}
+}
+
+// dropOld drops what is older than MaxAge, and returns when to look again; zero: when something is appended.
+func (w *writer) dropOld(now time.Time) (next time.Time) {
+	if w.o.MaxAge == 0 {
+		return next
+	}
+	w.rollOld(now)
+	before := sluice.Offset(0)
+	list := w.all()
+	for _, g := range list[1:] {
+		created := w.createdAt(g)
+		if now.Sub(created) < w.o.MaxAge {
+			next = created.Add(w.o.MaxAge)
+			break
+		}
+		before = g.first
+	}
+	w.trim(before) // an error leaves files that the next look finds again
+	if at, ok := w.rollAt(); ok && (next.IsZero() || at.Before(next)) {
+		next = at
+	}
+	return next
+}
+
+// rollOld begins a new segment if the last one holds values of a quarter of MaxAge.
+func (w *writer) rollOld(now time.Time) {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	if at, ok := w.rollAt(); ok && !at.After(now) {
+		w.rollNow()
+	}
+}
+
+// rollAt returns when the last segment is to be left, if it holds anything.
+func (w *writer) rollAt() (time.Time, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g := w.b.seg
+	return g.head.created.Add(w.o.MaxAge / 4), w.n > g.first && w.err == nil
+}
+
+// createdAt returns when a segment was begun: what lies before it was appended earlier. If its header is damaged that is
+// now, so that nothing is dropped too early.
+func (w *writer) createdAt(g *segment) time.Time {
+	if f, err := w.files.acquire(g); err == nil {
+		defer w.files.release(g)
+		if h, err := g.identity(f); err == nil && !h.created.IsZero() {
+			return h.created
+		}
+	}
+	return time.Now()
+}

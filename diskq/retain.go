@@ -1,0 +1,141 @@
+package diskq
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/notify"
+)
+
+// trim drops the segments that hold only values before that offset. On a closed queue it does nothing: the files may be
+// somebody else's by then.
+func (w *writer) trim(before sluice.Offset) error {
+	if err := w.rollBelow(before); err != nil && err != sluice.ErrClosed {
+		return err
+	}
+	w.syncing.Lock()
+	defer w.syncing.Unlock()
+	if w.failure() == sluice.ErrClosed {
+		return nil
+	}
+	return w.dropHeld(func(g *segment) bool { return sluice.Offset(g.next.Load()) <= before })
+}
+
+// failure returns why nothing more is appended, or nil.
+func (w *writer) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
+
+// rollBelow begins a new segment if the last one holds values, and only ones before that offset.
+func (w *writer) rollBelow(before sluice.Offset) error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.mu.Lock()
+	needed := w.n > w.b.seg.first && w.n <= before
+	w.mu.Unlock()
+	if !needed {
+		return nil
+	}
+	return w.rollNow()
+}
+
+// rollNow begins a new segment. The caller holds writing.
+func (w *writer) rollNow() error {
+	for {
+		if err := w.commit(); err != nil {
+			return err
+		}
+		w.mu.Lock()
+		last := w.b.seg
+		err := w.err
+		switch {
+		case err != nil:
+		case !w.started:
+			err = w.startLocked()
+		case w.written == w.used:
+			err = w.rollLocked()
+		}
+		rolled := w.b.seg != last
+		w.mu.Unlock()
+		if err != nil || rolled {
+			return err
+		}
+	}
+}
+
+// dropHeld drops segments from the oldest on while they are to be dropped; never the last one. The caller holds syncing.
+func (w *writer) dropHeld(drop func(*segment) bool) error {
+	for {
+		list := w.all()
+		if len(list) < 2 || !drop(list[0]) {
+			return nil
+		}
+		if err := w.dropFirst(list[0], list[1]); err != nil {
+			return fmt.Errorf("diskq: drop segment: %w", err)
+		}
+	}
+}
+
+// dropFirst drops g, the first segment, before second. Whoever finds its file gone finds first beyond it.
+func (w *writer) dropFirst(g, second *segment) error {
+	w.first.Store(int64(second.first))
+	w.segments.mu.Lock()
+	w.list = w.list[1:]
+	w.segments.mu.Unlock()
+	w.mu.Lock()
+	w.others -= g.size.Load()
+	var unsealed oldSegment
+	if len(w.old) > 0 && w.old[0].g == g {
+		unsealed = w.old[0]
+		w.old = w.old[1:]
+	}
+	w.mu.Unlock()
+	if unsealed.file != nil {
+		unsealed.file.Close() // it is removed in any case
+	}
+	err := w.files.drop(g)
+	if err == nil {
+		err = w.fs.SyncDir(w.dir)
+	}
+	w.room.Wake()
+	return err
+}
+
+// dropForRoom drops the oldest segments until frames of that size fit.
+func (w *writer) dropForRoom(size int) error {
+	w.writing.Lock()
+	defer w.writing.Unlock()
+	w.mu.Lock()
+	alone := w.others+int64(size)+headerSize+2*pointSize <= w.endLocked() && w.endLocked()+int64(size+pointSize) > w.o.MaxBytes
+	alone = alone || len(w.all()) == 1
+	w.mu.Unlock()
+	if alone { // the last segment takes all the room
+		if err := w.rollNow(); err != nil {
+			return err
+		}
+	}
+	w.syncing.Lock()
+	defer w.syncing.Unlock()
+	return w.dropHeld(func(*segment) bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return !w.fitsQueueLocked(size)
+	})
+}
+
+// waitForRoom waits until somebody drops a segment, unless there is room for frames of that size by now.
+func (w *writer) waitForRoom(ctx context.Context, size int) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var waiter notify.Waiter
+	var parking notify.Parking
+	return w.room.Wait(ctx, &waiter, &parking, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.err != nil || w.fitsQueueLocked(size)
+	})
+}

@@ -1,0 +1,133 @@
+package diskq
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+const (
+	openReadWrite = os.O_RDWR
+	openCreate    = os.O_RDWR | os.O_CREATE | os.O_TRUNC
+)
+
+// temporary is the name under which a segment is made that must never be seen half made.
+const temporary = "segment.tmp"
+
+// maxOld is how many complete segments may wait to be sealed. Then a roll waits for the disk.
+const maxOld = 8
+
+// newSegmentLocked returns a segment that begins at first, and what its file begins with: the header and a sync point, of a session that
+// is open or closed.
+func (w *writer) newSegmentLocked(first sluice.Offset, closed bool) (*segment, []byte) {
+	g := newSegment(w.dir, first, 0)
+	g.head = &header{
+		id: w.o.draw(), queue: w.queue, epoch: w.epoch.Load(), first: first,
+		synced: sluice.Offset(w.synced.Load()), codec: w.codec,
+	}
+	p := w.pointFor(g, first)
+	p.closed = closed
+	g.head.created = p.time
+	b := g.head.append(nil)
+	b = append(b, make([]byte, pointSize)...)
+	var payload [syncSize]byte
+	putFrame(b[headerSize:], g.head.id, headerSize, kindSync, 0, p.append(payload[:0]))
+	g.places = []place{{headerSize, 0, p.time}}
+	g.size.Store(int64(len(b)))
+	return g, b
+}
+
+// rollLocked begins a new segment. All of the last one is written; the caller holds writing. On an error nothing has changed.
+func (w *writer) rollLocked() error {
+	if len(w.old) >= maxOld {
+		w.mu.Unlock()
+		w.syncing.Lock()
+		err := w.sealAll()
+		w.syncing.Unlock()
+		w.mu.Lock()
+		return err // whoever wants to roll looks again
+	}
+	g, b := w.newSegmentLocked(w.n, false)
+	f, err := w.fs.OpenFile(g.name, openCreate, 0o600)
+	if err != nil {
+		return fmt.Errorf("diskq: begin segment: %w", err)
+	}
+	if _, err := f.WriteAt(b, 0); err != nil {
+		err = errors.Join(err, f.Close(), w.fs.Remove(g.name))
+		return fmt.Errorf("diskq: begin segment: %w", err)
+	}
+	last := w.b.seg
+	w.old = append(w.old, oldSegment{
+		g: last, file: w.file, end: w.endLocked(), next: w.n, head: *last.head, time: w.now, saved: !w.unsaved,
+	})
+	w.others += last.size.Load()
+	w.adoptLocked(g, f, int64(len(b)))
+	w.newName, w.unsaved = true, true
+	w.kick()
+	return nil
+}
+
+// adoptLocked makes g, open as f and written up to end, the last segment.
+func (w *writer) adoptLocked(g *segment, f fsx.File, end int64) {
+	w.add(g)
+	w.file, w.allocated = f, 0
+	w.point, w.pointAt = false, headerSize
+	w.enterLocked(g, end, 0)
+}
+
+// createDurably makes the file of a new segment so that it is there whole, or not at all. It is for Open, before anybody
+// reads.
+func (w *writer) createDurably(g *segment, b []byte) error {
+	name := join(w.dir, temporary)
+	f, err := w.fs.OpenFile(name, openCreate, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := w.fs.Rename(name, g.name); err != nil {
+		return err
+	}
+	return w.fs.SyncDir(w.dir)
+}
+
+// startLocked begins the session, before its first append: from then on an Open that does not find it closed knows that
+// something may be lost. That is why it is synced. The caller holds writing.
+func (w *writer) startLocked() error {
+	g, end := w.b.seg, w.endLocked()
+	f, err := w.fs.OpenFile(g.name, openReadWrite, 0)
+	if err != nil {
+		return fmt.Errorf("diskq: begin to append: %w", err)
+	}
+	p := w.pointLocked()
+	b := make([]byte, pointSize)
+	var payload [syncSize]byte
+	putFrame(b, g.head.id, end, kindSync, uint32(w.n-g.first), p.append(payload[:0]))
+	// Over the footer if there is one, which needs no room, and only then without it: at no time is there neither.
+	_, err = f.WriteAt(b, end)
+	if err == nil {
+		err = f.Truncate(end + pointSize)
+	}
+	if err != nil {
+		return fmt.Errorf("diskq: begin to append: %w", errors.Join(err, f.Close()))
+	}
+	if err := f.Sync(); err != nil {
+		err = fmt.Errorf("diskq: the queue failed, and must be opened again: begin to append: %w", errors.Join(err, f.Close()))
+		w.err = err
+		w.end(err)
+		return err
+	}
+	g.note(place{end, uint32(w.n - g.first), p.time})
+	w.file, w.started = f, true
+	w.point, w.pointAt = false, end
+	w.enterLocked(g, end+pointSize, 0)
+	return nil
+}

@@ -1,0 +1,30 @@
+package diskq
+
+import "github.com/sluice-go/sluice"
+
+// Stats is a look at a queue.
+type Stats struct {
+	First, Next sluice.Offset // as Bounds
+	Synced      sluice.Offset // everything before is on stable storage
+	Epoch       uint64        // see DiskQueue.Epoch
+	Bytes       int64         // of the segment files
+	Segments    int
+	Writes      int64    // of frames, since Open
+	Syncs       int64    // of files, since Open
+	Recovery    Recovery // what Open found
+}
+
+// Stats returns what the queue holds and has done. It costs some locks for nanoseconds.
+func (q *DiskQueue[T]) Stats() Stats {
+	w := q.w
+	s := Stats{
+		Synced: sluice.Offset(w.synced.Load()), Epoch: w.epoch.Load(),
+		Writes: w.writes.Load(), Syncs: w.syncs.Load(), Recovery: w.recovery,
+	}
+	w.mu.Lock()
+	s.Segments = len(w.all())
+	s.Bytes = w.others + w.endLocked()
+	w.mu.Unlock()
+	s.First, s.Next = w.bounds()
+	return s
+}
