@@ -18,7 +18,8 @@ var _ FS = (*Mem)(nil)
 // MemOptions says what kind of disk a [Mem] is. The zero value is a POSIX system with all the room there is.
 type MemOptions struct {
 	// Windows: a file that is open can't be renamed or removed, nor be replaced by a rename; SyncDir does nothing, and
-	// File.Sync of any file makes everything last that was done to directories before.
+	// File.Sync of any file makes everything last that was done to directories before. A power cut undoes the last changes,
+	// never one before another that stays.
 	Windows bool
 
 	// Room is how many bytes the files may hold together. 0: no limit. See also [Mem.SetRoom].
@@ -33,17 +34,18 @@ type MemOptions struct {
 // calls alone, and on the seed that PowerCut is given. A file's times are those of package time, so of the bubble in a synctest
 // bubble.
 type Mem struct {
-	mu   sync.Mutex
-	o    MemOptions
-	root *node
-	used int64 // bytes of room
-	open int   // files
-	ops  int64
-	temp int   // for the names of CreateTemp
-	dead error // what every operation fails with, once the power is cut
-	fail func(Call) error
-	dice *dice  // of what a failed Sync leaves
-	boot uint64 // constant
+	mu      sync.Mutex
+	o       MemOptions
+	root    *node
+	used    int64 // bytes of room
+	open    int   // files
+	ops     int64
+	changes int64 // of directories
+	temp    int   // for the names of CreateTemp
+	dead    error // what every operation fails with, once the power is cut
+	fail    func(Call) error
+	dice    *dice  // of what a failed Sync leaves
+	boot    uint64 // constant
 }
 
 // NewMem returns an empty file system. It has a root directory, whatever that is called, and no other.

@@ -417,7 +417,10 @@ func TestWindows(t *testing.T) {
 	m = fsx.NewMem(fsx.MemOptions{Windows: true})
 	create(t, m, "a")
 	must(t, create(t, m, "b").Sync())
-	expect(t, outcomes(m, contents("a")), "")
+	create(t, m, "c")
+	create(t, m, "d")
+	all := func(m *fsx.Mem) string { return contents("a")(m) + "," + contents("c")(m) + "," + contents("d")(m) }
+	expect(t, outcomes(m, all), ",none,none", ",,none", ",,")
 }
 
 func TestBootID(t *testing.T) {

@@ -22,6 +22,7 @@ type dirOp struct {
 	node     *node
 	fromDir  *node // of a rename
 	fromName string
+	n        int64 // changes are numbered
 }
 
 // apply does the change to what the directories hold now, or to what they hold for certain.
@@ -41,6 +42,8 @@ func certain(n *node) map[string]*node { return n.synced }
 
 // change does op, and notes it in each directory concerned as not synced. The caller holds mu.
 func (m *Mem) change(op *dirOp) {
+	m.changes++
+	op.n = m.changes
 	replaced := op.dir.entries[op.name]
 	op.apply(current)
 	op.dir.dirOps = append(op.dir.dirOps, op)

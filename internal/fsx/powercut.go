@@ -1,6 +1,7 @@
 package fsx
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 )
@@ -13,7 +14,7 @@ const sector = 512
 //
 // What was synced is there. Of everything else, chance decides, by seed:
 //   - Each change of a directory (a file created, renamed, removed) happened or not, whatever became of those before it.
-//     A rename happened as a whole.
+//     A rename happened as a whole. (Windows: only the last of them, in all directories, did not.)
 //   - Each sector of each write is there or not, whatever became of the others; now and then a sector is torn. Where the
 //     file was extended but the data did not arrive there are zeros.
 //   - Each change of a size by Truncate happened or not.
@@ -27,7 +28,11 @@ func (m *Mem) PowerCut(seed uint64) *Mem {
 	after := m.reborn(seed)
 	after.boot++
 	done := map[*node]*node{}
-	after.root = d.directory(m.root, d.changes(m.root), done)
+	happened := d.changes(m.root)
+	if m.o.Windows {
+		d.inOrder(happened)
+	}
+	after.root = d.directory(m.root, happened, done)
 	for _, n := range done {
 		after.used += n.holds()
 	}
@@ -97,6 +102,22 @@ func (d *dice) changes(root *node) map[*dirOp]bool {
 	}
 	walk(root)
 	return happened
+}
+
+// inOrder makes the changes that happened the first ones, as many as they are: NTFS logs them in their order.
+func (d *dice) inOrder(happened map[*dirOp]bool) {
+	n := 0
+	var ops []*dirOp
+	for op, did := range happened {
+		ops = append(ops, op)
+		if did {
+			n++
+		}
+	}
+	slices.SortFunc(ops, func(a, b *dirOp) int { return cmp.Compare(a.n, b.n) })
+	for i, op := range ops {
+		happened[op] = i < n
+	}
 }
 
 func sortedNames(entries map[string]*node) []string {
