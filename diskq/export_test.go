@@ -57,3 +57,24 @@ func Pieces(fsys fsx.FS, dir string, first sluice.Offset) ([]Piece, error) {
 	}
 	return pieces, nil
 }
+
+// EncodeFrame and DecodeFrame are what segments are written and read with.
+func EncodeFrame(payload []byte, id uint64, pos int64, index uint32, k byte) []byte {
+	b := make([]byte, frameHeader+len(payload))
+	return b[:putFrame(b, id, pos, kind(k&3), index, payload)]
+}
+
+func DecodeFrame(b []byte, id uint64, pos int64) (payload []byte, size int, ok bool) {
+	f, n, ok := parseFrame(b, id, pos)
+	return f.payload, n, ok
+}
+
+// EncodeFooter returns a footer with so many places, DecodeFooter how many one has.
+func EncodeFooter(places int) []byte {
+	return footer{places: make([]place, places)}.append(nil)
+}
+
+func DecodeFooter(b []byte) (places int, ok bool) {
+	f, ok := parseFooter(b)
+	return len(f.places), ok
+}

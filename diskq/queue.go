@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -87,7 +89,7 @@ func openWriter(dir, codec string, o Options) (*writer, error) {
 	}
 	w.fs, w.dir = o.fs, dir
 	w.files = files{fs: o.fs, limit: maxOpen}
-	err := o.fs.MkdirAll(dir, 0o700)
+	err := makeDir(o.fs, dir)
 	if err != nil {
 		return nil, fmt.Errorf("diskq: open: %w", err)
 	}
@@ -107,9 +109,39 @@ func openWriter(dir, codec string, o Options) (*writer, error) {
 	return w, nil
 }
 
+// makeDir makes a directory, with its parents, and syncs the directories that got a new name by that.
+func makeDir(fsys fsx.FS, dir string) error {
+	var changed []string
+	for d := filepath.Clean(dir); ; {
+		_, err := fsys.Stat(d)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		parent := filepath.Dir(d)
+		changed = append(changed, parent)
+		if parent == d {
+			break
+		}
+		d = parent
+	}
+	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, d := range changed {
+		if err := fsys.SyncDir(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Append adds v and returns its offset, when it is as safe as Options.Durability says. An error means that v was not
 // appended, and will never be read, not even after a crash: it may have failed for want of room, and a later one succeed.
-// Only after an error of fsync the queue fails, and stays so until it is opened again.
+// Only after an error of fsync the queue fails, and stays so until it is opened again. (Nobody can promise then what a power
+// cut before that leaves: a value that failed with Durable may be there.)
 //
 // Append waits for other appends, for the disk and, with [Block], for room. Only the wait for room ends when ctx does.
 // Cost: with Bytes no allocation; see the package comment for the times.

@@ -1,7 +1,10 @@
 package diskq
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"hash/fnv"
 
 	"github.com/sluice-go/sluice"
 )
@@ -158,11 +161,26 @@ func (w *writer) recover() error {
 	}
 	closed := last.closed && last.next == next
 	switch {
-	case last.id == 0, last.durability == Buffered && !closed, last.durability == Written && !same && !closed:
+	case last.id == 0:
 		w.epoch.Store(w.o.draw())
+		w.recovery.NewEpoch = true
+	case last.durability == Buffered && !closed, last.durability == Written && !same && !closed:
+		w.epoch.Store(nextEpoch(last.epoch, next))
 		w.recovery.NewEpoch = true
 	}
 	return w.goOnAt(next, surveys)
+}
+
+// nextEpoch returns the epoch that follows a cut. The same cut always gives the same one: where the disk is full nothing can
+// be written before the next Open finds the same state. Another cut of that epoch there can't be, because the first value
+// appended behind it is preceded by the new epoch.
+func nextEpoch(epoch uint64, cut sluice.Offset) uint64 {
+	h := fnv.New64a()
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:], epoch)
+	binary.LittleEndian.PutUint64(b[8:], uint64(cut))
+	h.Write(b[:])
+	return h.Sum64()
 }
 
 // surveyEnd walks over the segments behind the last sealed one, or that alone if there is none.
@@ -193,6 +211,8 @@ func (w *writer) cut(surveys []*survey, synced sluice.Offset, same bool) (next s
 		isLast := i == len(surveys)-1
 		for _, h := range v.holes {
 			switch {
+			case h.from == h.to && !h.final:
+				// A sync point was hit, and no value.
 			case h.from < synced && !h.final:
 				w.recovery.Damaged += int64(h.to - h.from)
 			case h.from < synced, h.final && !isLast && same:
@@ -235,25 +255,50 @@ func (w *writer) goOnAt(next sluice.Offset, surveys []*survey) error {
 	if err := w.removeFrom(next + 1); err != nil {
 		return err
 	}
+	if err := w.save(surveys, next); err != nil {
+		return err
+	}
 	w.synced.Store(int64(next))
 	if last := w.list[len(w.list)-1]; last.first == next {
 		w.files.forget(last) // its file will be replaced
 		w.list = w.list[:len(w.list)-1]
 	}
 	g, b := w.newSegmentLocked(next, true)
-	if err := w.createDurably(g, b); err != nil {
-		return err
-	}
 	w.add(g)
 	w.first.Store(int64(w.list[0].first))
+	w.unmade = &unmade{g: g, begin: b}
 	for _, v := range surveys {
 		if v.g.first >= next || int64(v.end) != v.g.next.Load() {
 			continue // gone; or its end is damaged, and stays as it is
 		}
 		v.g.places = trimPlaces(v.places, v.endPos)
-		w.old = append(w.old, oldSegment{g: v.g, end: v.endPos, next: sluice.Offset(v.g.next.Load()), head: v.head, time: v.last.time})
+		w.unmade.old = append(w.unmade.old, oldSegment{
+			g: v.g, end: v.endPos, next: v.end, head: v.head, time: v.last.time,
+		})
 	}
 	w.begun(g, int64(len(b)), next)
+	w.makeLocked() // an error, such as a full disk, is no reason not to read: the first append tries again
+	return nil
+}
+
+// An unmade segment is the one that a queue is to go on in, and not on the disk yet. Only when it is may the ones before
+// be sealed: until then they bear witness to the crash.
+type unmade struct {
+	g     *segment
+	begin []byte
+	old   []oldSegment
+}
+
+// makeLocked makes the unmade segment.
+func (w *writer) makeLocked() error {
+	u := w.unmade
+	if u == nil {
+		return nil
+	}
+	if err := w.createDurably(u.g, u.begin); err != nil {
+		return err
+	}
+	w.old, w.unmade = append(w.old, u.old...), nil
 	return nil
 }
 
@@ -266,6 +311,23 @@ func trimPlaces(places []place, pos int64) []place {
 		}
 	}
 	return kept
+}
+
+// save syncs what is kept, of which so far only the system's cache may have known: from here on it is promised.
+func (w *writer) save(surveys []*survey, next sluice.Offset) error {
+	for _, v := range surveys {
+		if v.g.first >= next {
+			break
+		}
+		f, err := w.fs.OpenFile(v.g.name, openReadWrite, 0)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
+	return w.fs.SyncDir(w.dir)
 }
 
 // removeFrom removes the segments that begin at off or later: they lie behind the torn end. The newest goes first.

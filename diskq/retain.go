@@ -68,6 +68,12 @@ func (w *writer) rollNow() error {
 
 // dropHeld drops segments from the oldest on while they are to be dropped; never the last one. The caller holds syncing.
 func (w *writer) dropHeld(drop func(*segment) bool) error {
+	w.mu.Lock()
+	err := w.makeLocked() // there must be one to go on in before all others go
+	w.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("diskq: drop segment: %w", err)
+	}
 	for {
 		list := w.all()
 		if len(list) < 2 || !drop(list[0]) {
@@ -79,8 +85,12 @@ func (w *writer) dropHeld(drop func(*segment) bool) error {
 	}
 }
 
-// dropFirst drops g, the first segment, before second. Whoever finds its file gone finds first beyond it.
+// dropFirst drops g, the first segment, before second. Whoever finds its file gone finds first beyond it. What lies
+// behind is synced before: else a power cut could leave nothing at all, and offsets would begin at 0 again.
 func (w *writer) dropFirst(g, second *segment) error {
+	if err := w.syncHeld(); err != nil {
+		return err
+	}
 	w.first.Store(int64(second.first))
 	w.segments.mu.Lock()
 	w.list = w.list[1:]

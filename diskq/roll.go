@@ -3,6 +3,7 @@ package diskq
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/sluice-go/sluice"
@@ -51,13 +52,9 @@ func (w *writer) rollLocked() error {
 		return err // whoever wants to roll looks again
 	}
 	g, b := w.newSegmentLocked(w.n, false)
-	f, err := w.fs.OpenFile(g.name, openCreate, 0o600)
+	f, err := w.beginFile(g.name, b)
 	if err != nil {
-		return fmt.Errorf("diskq: begin segment: %w", err)
-	}
-	if _, err := f.WriteAt(b, 0); err != nil {
-		err = errors.Join(err, f.Close(), w.fs.Remove(g.name))
-		return fmt.Errorf("diskq: begin segment: %w", err)
+		return w.undoRollLocked(g.name, err)
 	}
 	last := w.b.seg
 	w.old = append(w.old, oldSegment{
@@ -68,6 +65,36 @@ func (w *writer) rollLocked() error {
 	w.newName, w.unsaved = true, true
 	w.kick()
 	return nil
+}
+
+// beginFile creates the file of a segment.
+func (w *writer) beginFile(name string, begin []byte) (fsx.File, error) {
+	f, err := w.fs.OpenFile(name, openCreate, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.WriteAt(begin, 0); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// undoRollLocked removes what is there of a segment that could not be begun, and returns the error. It must be gone for certain before
+// anything else is appended: its name would bound the last segment, and a crash then hide all that comes behind.
+func (w *writer) undoRollLocked(name string, err error) error {
+	gone := w.fs.Remove(name)
+	if errors.Is(gone, fs.ErrNotExist) {
+		gone = nil
+	}
+	if gone == nil {
+		gone = w.fs.SyncDir(w.dir)
+	}
+	err = fmt.Errorf("diskq: begin segment: %w", err)
+	if gone != nil {
+		err = fmt.Errorf("diskq: the queue failed, and must be opened again: %w", errors.Join(err, gone))
+		w.failLocked(err)
+	}
+	return err
 }
 
 // adoptLocked makes g, open as f and written up to end, the last segment.
@@ -96,12 +123,19 @@ func (w *writer) createDurably(g *segment, b []byte) error {
 	if err := w.fs.Rename(name, g.name); err != nil {
 		return err
 	}
-	return w.fs.SyncDir(w.dir)
+	if f, err = w.fs.OpenFile(g.name, openReadWrite, 0); err != nil {
+		return err
+	}
+	// Where directories can't be synced (Windows) it is the sync of a file behind the rename that makes the name last.
+	return errors.Join(f.Sync(), f.Close(), w.fs.SyncDir(w.dir))
 }
 
 // startLocked begins the session, before its first append: from then on an Open that does not find it closed knows that
 // something may be lost. That is why it is synced. The caller holds writing.
 func (w *writer) startLocked() error {
+	if err := w.makeLocked(); err != nil {
+		return fmt.Errorf("diskq: begin to append: %w", err)
+	}
 	g, end := w.b.seg, w.endLocked()
 	f, err := w.fs.OpenFile(g.name, openReadWrite, 0)
 	if err != nil {
@@ -121,8 +155,7 @@ func (w *writer) startLocked() error {
 	}
 	if err := f.Sync(); err != nil {
 		err = fmt.Errorf("diskq: the queue failed, and must be opened again: begin to append: %w", errors.Join(err, f.Close()))
-		w.err = err
-		w.end(err)
+		w.failLocked(err)
 		return err
 	}
 	g.note(place{end, uint32(w.n - g.first), p.time})

@@ -56,7 +56,8 @@ func (s *segments) walk(g *segment) (*survey, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case st == atEnd, st == whole && f.kind <= kindPart && at >= limit:
+		case st == atEnd, st == whole && f.kind <= kindPart && at >= limit, st == damaged && v.end >= limit:
+			// What lies behind the last record, such as half a footer, is nobody's.
 			v.endBatch(batch, batchPos)
 			return v, nil
 		case st == damaged, at < v.end: // the latter is a frame of an append that was taken back

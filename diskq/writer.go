@@ -46,6 +46,7 @@ type writer struct {
 	n       sluice.Offset // of the next value
 	group   *group        // of the appends whose frames are not taken yet
 	err     error         // why nothing more is appended; it stays
+	unmade  *unmade       // what recovery could not make yet
 	started bool          // the session's first sync point is on stable storage, so appends may begin
 	point   bool          // a sync point is due
 	pointAt int64         // where the last one is
@@ -263,7 +264,9 @@ func (w *writer) commit() error {
 		w.written, w.inFile, w.unsaved = to, end, true
 		w.mu.Unlock()
 		if w.o.Durability == Durable {
-			err = w.sync()
+			if err = w.sync(); err != nil {
+				file.Truncate(b.base + int64(from)) // so that the next Open does not find what is about to fail
+			}
 		}
 	}
 	if err != nil {
@@ -361,12 +364,13 @@ func (w *writer) preallocate(file fsx.File, end int64) {
 // fail makes the queue fail: appends get err from now on, readers when they have read everything.
 func (w *writer) fail(err error) {
 	w.mu.Lock()
-	first := w.err == nil
-	if first {
+	defer w.mu.Unlock()
+	w.failLocked(err)
+}
+
+func (w *writer) failLocked(err error) {
+	if w.err == nil {
 		w.err = err
-	}
-	w.mu.Unlock()
-	if first {
 		w.end(err)
 		w.room.Wake()
 	}
