@@ -270,3 +270,14 @@ func TestOSSyncDir(t *testing.T) {
 		t.Errorf("SyncDir() of nothing = %v, want fs.ErrNotExist", err)
 	}
 }
+
+func TestSyncAllocatesNothing(t *testing.T) {
+	f, err := (fsx.OS{}).CreateTemp(t.TempDir(), "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if got := testing.AllocsPerRun(20, func() { f.Sync() }); got != 0 {
+		t.Errorf("Sync allocates %v times, want 0", got)
+	}
+}

@@ -34,20 +34,23 @@ func (OS) SyncDir(name string) error { return syncDir(name) }
 func (OS) Lock(name string) (io.Closer, error) { return lockFile(name) }
 
 // osFile is an os.File with what differs between systems.
-type osFile struct{ *os.File }
+type osFile struct {
+	*os.File
+	syncer syncer
+}
 
 func wrap(f *os.File, err error) (File, error) {
 	if err != nil {
 		return nil, err // a nil *osFile in a File would not be nil
 	}
-	return osFile{f}, nil
+	return &osFile{File: f}, nil
 }
 
-func (f osFile) Sync() error { return dataSync(f.File) }
+func (f *osFile) Sync() error { return f.syncer.sync(f.File) }
 
-func (f osFile) Preallocate(size int64) error { return preallocate(f.File, size) }
+func (f *osFile) Preallocate(size int64) error { return preallocate(f.File, size) }
 
-func (f osFile) Size() (int64, error) {
+func (f *osFile) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err

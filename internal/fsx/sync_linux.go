@@ -2,25 +2,38 @@ package fsx
 
 import (
 	"os"
+	"sync"
 	"syscall"
 )
 
-// dataSync is fdatasync: the data and the size, but not the times, which saves a write of the journal now and then.
-func dataSync(f *os.File) error {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var synced error
-	err = conn.Control(func(fd uintptr) {
-		for synced = syscall.EINTR; synced == syscall.EINTR; {
-			synced = syscall.Fdatasync(int(fd))
+// A syncer is fdatasync of one file: the data and the size, but not the times, which saves a write of the journal now and
+// then. It keeps what the call needs, so that syncing allocates nothing.
+type syncer struct {
+	mu   sync.Mutex
+	conn syscall.RawConn
+	call func(fd uintptr)
+	err  error
+}
+
+func (s *syncer) sync(f *os.File) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn == nil {
+		conn, err := f.SyscallConn()
+		if err != nil {
+			return err
 		}
-	})
-	if err == nil {
-		err = synced
+		s.conn, s.call = conn, func(fd uintptr) {
+			for s.err = syscall.EINTR; s.err == syscall.EINTR; {
+				s.err = syscall.Fdatasync(int(fd))
+			}
+		}
 	}
-	return pathError("fdatasync", f, err)
+	s.err = nil
+	if err := s.conn.Control(s.call); err != nil {
+		return pathError("fdatasync", f, err)
+	}
+	return pathError("fdatasync", f, s.err)
 }
 
 const keepSize = 1 // FALLOC_FL_KEEP_SIZE

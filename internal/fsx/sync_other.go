@@ -7,9 +7,11 @@ import (
 	"os"
 )
 
-// dataSync is os.File.Sync: F_FULLFSYNC on macOS, where fsync alone leaves data in the drive's cache, FlushFileBuffers on
+// A syncer is os.File.Sync: F_FULLFSYNC on macOS, where fsync alone leaves data in the drive's cache, FlushFileBuffers on
 // Windows.
-func dataSync(f *os.File) error { return f.Sync() }
+type syncer struct{}
+
+func (*syncer) sync(f *os.File) error { return f.Sync() }
 
 func preallocate(f *os.File, _ int64) error {
 	return &os.PathError{Op: "preallocate", Path: f.Name(), Err: errors.ErrUnsupported}
