@@ -55,8 +55,8 @@ func (w *writer) plan(at *deadlines) {
 	if w.o.Durability != Durable && w.o.SyncEvery > 0 && at.sync.IsZero() {
 		at.sync = now.Add(w.o.SyncEvery)
 	}
-	if w.o.MaxAge > 0 && at.age.IsZero() {
-		at.age = now.Add(w.o.MaxAge / 4)
+	if soon := now.Add(w.o.MaxAge / 4); w.o.MaxAge > 0 && (at.age.IsZero() || soon.Before(at.age)) {
+		at.age = soon
 	}
 	w.mu.Lock()
 	complete := len(w.old) > 0

@@ -130,9 +130,9 @@ func (o Options) checked() (Options, error) {
 	return o, nil
 }
 
-// drawID returns a number that nobody else has.
+// drawID returns a number that nobody else has, and not 0.
 func drawID() uint64 {
 	var b [8]byte
 	rand.Read(b[:]) // never fails
-	return binary.LittleEndian.Uint64(b[:])
+	return binary.LittleEndian.Uint64(b[:]) | 1
 }

@@ -222,7 +222,10 @@ func (h *history) reopen() error {
 		return fmt.Errorf("the epoch changed by closing and opening")
 	}
 	h.epoch = h.q.Epoch()
-	return h.compare(len(h.model), len(h.model))
+	if err := h.compare(len(h.model), len(h.model)); err != nil {
+		return h.orPowerOn(err, 3)
+	}
+	return nil
 }
 
 func (h *history) orPowerOn(err error, seed uint64) error {

@@ -268,8 +268,8 @@ func (w *writer) goOnAt(next sluice.Offset, surveys []*survey) error {
 	w.first.Store(int64(w.list[0].first))
 	w.unmade = &unmade{g: g, begin: b}
 	for _, v := range surveys {
-		if v.g.first >= next || int64(v.end) != v.g.next.Load() {
-			continue // gone; or its end is damaged, and stays as it is
+		if v.g.first >= next || int64(v.end) != v.g.next.Load() || v.created.IsZero() {
+			continue // gone; or its end, or its header, is damaged: it stays as it is, to the last witness
 		}
 		v.g.places = trimPlaces(v.places, v.endPos)
 		w.unmade.old = append(w.unmade.old, oldSegment{

@@ -119,8 +119,7 @@ func (w *writer) dropForRoom(size int) error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	w.mu.Lock()
-	alone := w.others+int64(size)+headerSize+2*pointSize <= w.endLocked() && w.endLocked()+int64(size+pointSize) > w.o.MaxBytes
-	alone = alone || len(w.all()) == 1
+	alone := !w.fitsQueueLocked(size) && len(w.all()) == 1
 	w.mu.Unlock()
 	if alone { // the last segment takes all the room
 		if err := w.rollNow(); err != nil {

@@ -1,6 +1,7 @@
 package diskq
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
@@ -60,6 +61,9 @@ func (s *segments) index(g *segment) ([]place, error) {
 
 var errNotSealed = errors.New("the segment is not sealed")
 
+// unknownID stands for the id that a footer itself says it belongs to. No segment has it.
+const unknownID = 0
+
 // readFooter returns the footer of a sealed segment, and where it begins, or errNotSealed.
 func readFooter(f fsx.File, id uint64) (footer, int64, error) {
 	size, err := f.Size()
@@ -77,6 +81,9 @@ func readFooter(f fsx.File, id uint64) (footer, int64, error) {
 	b := make([]byte, size-trailerSize-pos)
 	if _, err := f.ReadAt(b, pos); err != nil && err != io.EOF {
 		return footer{}, 0, err
+	}
+	if id == unknownID && len(b) >= frameHeader+8 {
+		id = binary.LittleEndian.Uint64(b[frameHeader:])
 	}
 	fr, n, ok := parseFrame(b, id, pos)
 	if !ok || fr.kind != kindFooter || n != len(b) {

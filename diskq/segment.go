@@ -83,8 +83,15 @@ func readHeader(f fsx.File) (header, error) {
 	return guessHeader(f)
 }
 
-// guessHeader looks for a sync point that is true to itself: its checksum holds with the segment's id that it names.
+// guessHeader looks for a footer or a sync point that is true to itself: its checksum holds with the segment's id that it names.
 func guessHeader(f fsx.File) (h header, err error) {
+	foot, _, err := readFooter(f, unknownID)
+	if err == nil {
+		return header{id: foot.id, queue: foot.queue, epoch: foot.epoch}, nil
+	}
+	if err != errNotSealed {
+		return h, err
+	}
 	const step, most = 64 << 10, frameHeader + syncSize
 	b := make([]byte, step+most)
 	for at := int64(0); ; at += step {

@@ -131,6 +131,7 @@ func (w *writer) seal(o *oldSegment) error {
 		o.g.mu.Lock()
 		o.g.places = nil // from here on the footer has them
 		o.g.mu.Unlock()
+		w.room.Wake() // a footer may be smaller than was thought
 	}
 	o.file.Close() // after the sync there is nothing that this error could say
 	return nil

@@ -56,7 +56,8 @@ type writer struct {
 	newName bool          // there are files in the directory that no directory sync was begun for
 	inFile  sluice.Offset // everything before is written
 	now     time.Time     // of the last sync point: they never go back
-	armed   bool          // the keeper knows that there is something to do
+	scratch [syncSize]byte
+	armed   bool // the keeper knows that there is something to do
 
 	// Guarded by writing; file and written are changed under mu too.
 	file      fsx.File // of the last segment; nil until the session is started
@@ -131,7 +132,13 @@ func (w *writer) fitsSegmentLocked(size, records int) bool {
 }
 
 func (w *writer) fitsQueueLocked(size int) bool {
-	return w.o.MaxBytes == 0 || w.others+w.endLocked()+int64(size+pointSize) <= w.o.MaxBytes
+	end := w.endLocked() + int64(size+pointSize)
+	return w.o.MaxBytes == 0 || w.others+end+footerRoom(end)+headerSize+pointSize <= w.o.MaxBytes
+}
+
+// footerRoom is about how large the footer of a segment of that size is.
+func footerRoom(size int64) int64 {
+	return frameHeader + syncSize + 4 + placeSize*(2+size/pointEvery) + trailerSize
 }
 
 // endLocked returns where in the last segment the next frame goes.
@@ -153,8 +160,7 @@ const pointEvery = 64 << 10
 func (w *writer) putPointLocked() {
 	pos, index := w.endLocked(), uint32(w.n-w.b.seg.first)
 	p := w.pointLocked()
-	var payload [syncSize]byte
-	w.used += putFrame(w.b.data[w.used:], w.b.seg.head.id, pos, kindSync, index, p.append(payload[:0]))
+	w.used += putFrame(w.b.data[w.used:], w.b.seg.head.id, pos, kindSync, index, p.append(w.scratch[:0]))
 	w.b.seg.note(place{pos, index, p.time})
 	w.point, w.pointAt = false, pos
 }
@@ -379,7 +385,7 @@ func (w *writer) failLocked(err error) {
 // makeRoom does what keeps an append of that size out: it writes the block and begins another, or another segment, starts
 // the session, drops old segments, or waits until somebody does. It may do one of them: begin looks again.
 func (w *writer) makeRoom(ctx context.Context, size, records int) error {
-	if w.o.MaxBytes > 0 && int64(size)+headerSize+3*pointSize > w.o.MaxBytes {
+	if w.o.MaxBytes > 0 && int64(size)+footerRoom(int64(size))+2*headerSize+4*pointSize > w.o.MaxBytes {
 		return fmt.Errorf("%w: %d bytes do not fit in a queue of MaxBytes %d", ErrTooLarge, size, w.o.MaxBytes)
 	}
 	full, err := w.turn(size, records)

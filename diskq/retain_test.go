@@ -1,0 +1,209 @@
+package diskq_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/diskq"
+)
+
+func TestDropOldest(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{MaxBytes: 32 << 10, WhenFull: diskq.DropOldest})
+	c := q.Cursor(sluice.Oldest())
+	defer c.Close()
+	const n = 5000
+	add(t, q, values(n)...)
+	s := q.Stats()
+	if s.Bytes > 32<<10 || s.Bytes < 20<<10 || s.First == 0 {
+		t.Errorf("%d bytes are held from value %d on, want about 32 KiB", s.Bytes, s.First)
+	}
+	_, err := c.Next(t.Context())
+	if lag := (*sluice.LagError)(nil); !errors.As(err, &lag) || lag.From != 0 || lag.To != s.First {
+		t.Errorf("Next() = %v, want a *LagError [0, %d)", err, s.First)
+	}
+	if v, err := c.Next(t.Context()); v != value(int(s.First)) || err != nil {
+		t.Errorf("Next() = %q, %v, want %q", v, err, value(int(s.First)))
+	}
+	must(t, q.Close())
+	if used := m.Used(); used > 33<<10 {
+		t.Errorf("%d bytes are on the disk, want at most 32 KiB and the last index", used)
+	}
+}
+
+func TestFullFails(t *testing.T) {
+	q := open(t, newMem(), diskq.Options{MaxBytes: 16 << 10, WhenFull: diskq.Fail})
+	n := fillQueue(t, q)
+	must(t, q.Trim(sluice.Offset(n/2)))
+	add(t, q, "room")
+	must(t, q.Empty())
+	if first, next := q.Bounds(); first != next {
+		t.Errorf("Bounds() = %d, %d after Empty, want the same", first, next)
+	}
+	if again := fillQueue(t, q); again < n/2 {
+		t.Errorf("%d values fit after Empty, %d before", again, n)
+	}
+}
+
+func fillQueue(t *testing.T, q *diskq.DiskQueue[string]) (n int) {
+	for ; ; n++ {
+		if _, err := q.Append(t.Context(), value(n)); errors.Is(err, diskq.ErrFull) {
+			return n
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if n > 10_000 {
+			t.Fatal("the queue is never full")
+		}
+	}
+}
+
+func TestFullBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, newMem(), diskq.Options{MaxBytes: 16 << 10})
+		defer q.Close()
+		ended := make(chan error)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		go func() {
+			for {
+				if _, err := q.Append(ctx, value(7)); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		_, full := q.Bounds()
+		if full == 0 || q.Stats().Bytes > 16<<10 {
+			t.Fatalf("%d values, %d bytes, want at most 16 KiB", full, q.Stats().Bytes)
+		}
+		must(t, q.Trim(full/2))
+		synctest.Wait()
+		if _, next := q.Bounds(); next <= full {
+			t.Errorf("nothing was appended after Trim")
+		}
+		cause := errors.New("enough")
+		cancel(cause)
+		if err := <-ended; err != cause {
+			t.Errorf("Append() = %v, want the cause", err)
+		}
+		go func() {
+			for {
+				if _, err := q.Append(t.Context(), value(7)); err != nil {
+					ended <- err
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		must(t, q.Close())
+		if err := <-ended; err != sluice.ErrClosed {
+			t.Errorf("Append() = %v, want ErrClosed", err)
+		}
+	})
+}
+
+func TestMaxAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{MaxAge: time.Hour})
+		defer func() { q.Close() }()
+		for i := range 240 { // four hours
+			add(t, q, value(i))
+			time.Sleep(time.Minute)
+		}
+		first, next := q.Bounds()
+		if kept := int64(next - first); kept < 59 || kept > 76 {
+			t.Errorf("%d values of a minute each are kept, want those of 60 to 75 minutes", kept)
+		}
+		if reopen := 1; reopen == 1 {
+			must(t, q.Close())
+			q = open(t, m, diskq.Options{MaxAge: time.Hour})
+		}
+		time.Sleep(2 * time.Hour)
+		if first, next := q.Bounds(); first != next || next != 240 {
+			t.Errorf("Bounds() = %d, %d after two idle hours, want 240, 240", first, next)
+		}
+		add(t, q, "again")
+	})
+}
+
+func TestSince(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SegmentBytes: 8192})
+		defer func() { q.Close() }()
+		start := time.Now()
+		const n = 600
+		for i := range n {
+			add(t, q, value(i))
+			time.Sleep(10 * time.Second)
+		}
+		check := func() {
+			for _, i := range []int{0, 1, 17, 300, 301, 599} {
+				at := start.Add(time.Duration(i) * 10 * time.Second)
+				c := q.Cursor(q.Since(at))
+				if off := int(c.Offset()); off > i || off < i-1 {
+					t.Errorf("Since() of value %d is %d, want at most one before it", i, off)
+				}
+				c.Close()
+			}
+			c := q.Cursor(q.Since(start.Add(24 * time.Hour)))
+			if off := c.Offset(); off < n-1 {
+				t.Errorf("Since() of tomorrow is %d, want the end or the value before", off)
+			}
+			c.Close()
+		}
+		check()
+		must(t, q.Close())
+		q = open(t, m, diskq.Options{})
+		check()
+	})
+}
+
+// What was buffered is written within 10 ms, what was written is synced within a second, and then nothing is done.
+func TestBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Buffered})
+		defer q.Close()
+		add(t, q, "a")
+		before := q.Stats()
+		add(t, q, "b")
+		time.Sleep(20 * time.Millisecond)
+		synctest.Wait()
+		if s := q.Stats(); s.Writes != before.Writes+1 {
+			t.Errorf("%d writes within 20 ms, want 1", s.Writes-before.Writes)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if s := q.Stats(); s.Synced != 2 {
+			t.Errorf("synced up to %d within 2 s, want 2", s.Synced)
+		}
+		ops := m.Ops()
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if got := m.Ops() - ops; got != 0 {
+			t.Errorf("%d operations of the file system in an idle day, want none", got)
+		}
+	})
+}
+
+func TestTrimKeepsWholeSegments(t *testing.T) {
+	q := open(t, newMem(), diskq.Options{SegmentBytes: 4096})
+	add(t, q, values(500)...)
+	for before := range sluice.Offset(520) {
+		must(t, q.Trim(before))
+		first, next := q.Bounds()
+		if first > before || next != 500 {
+			t.Fatalf("Bounds() = %d, %d after Trim(%d)", first, next, before)
+		}
+		if before >= 500 && first != 500 {
+			t.Fatalf("Trim(%d) leaves values from %d on, want none", before, first)
+		}
+	}
+}
