@@ -78,3 +78,9 @@ func DecodeFooter(b []byte) (places int, ok bool) {
 	f, ok := parseFooter(b)
 	return len(f.places), ok
 }
+
+// FollowOn returns o on another file system.
+func FollowOn(o ReaderOptions, fsys fsx.FS) ReaderOptions {
+	o.fs = fsys
+	return o
+}

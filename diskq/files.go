@@ -125,11 +125,11 @@ func (f *files) drop(g *segment) error {
 	return nil
 }
 
-// forget closes the file of g, which nobody uses.
+// forget closes the file of g, if nobody uses it.
 func (f *files) forget(g *segment) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if g.file != nil {
+	if g.file != nil && g.refs == 0 {
 		f.closeLocked(g)
 	}
 }

@@ -19,9 +19,10 @@ type reader[T any] struct {
 	codec  Codec[T]
 	direct direct[T] // nil: values are made by codec
 
-	off sluice.Offset // of the next value
-	w   window        // stands at off, or at frames before it, in w.seg; nil: nowhere yet
-	why error         // what was damaged before the frame at which w stands, if anything was
+	off    sluice.Offset // of the next value
+	w      window        // stands at off, or at frames before it, in w.seg; nil: nowhere yet
+	reread int64         // the last place that was read once more, see stale
+	why    error         // what was damaged before the frame at which w stands, if anything was
 
 	batch []T
 	bad   error // the position could not be resolved; cleared by Seek
@@ -161,6 +162,8 @@ func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 		switch {
 		case err != nil:
 			return off, err
+		case (st != whole || f.kind == kindFooter) && r.stale():
+			err = r.w.enter(r.w.seg, r.w.pos)
 		case st == damaged:
 			err = r.overDamage(off)
 		case st == atEnd, f.kind == kindFooter:
@@ -186,6 +189,16 @@ func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 		}
 	}
 	return off, nil
+}
+
+// stale reports, once for each place, whether what the window holds may have been read before it was written: that is so
+// in a process that follows the files of another one.
+func (r *reader[T]) stale() bool {
+	if r.s.tail.Load() != nil || r.reread == r.w.pos {
+		return false
+	}
+	r.reread = r.w.pos
+	return true
 }
 
 // take appends a value to the batch.

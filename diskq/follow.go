@@ -1,0 +1,359 @@
+package diskq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+var _ sluice.Source[[]byte] = (*Reader[[]byte])(nil)
+
+// ErrCutBack is what a [Reader]'s cursors get when a crash took back values that the Reader had already given out, so that
+// their offsets are given again. Open another Reader. Compare with errors.Is.
+var ErrCutBack = errors.New("diskq: a crash took back values that had been read")
+
+// Reader follows, read-only, a queue that another process writes, or nobody. It takes no lock and changes nothing; it goes
+// along when the writer begins new segments and drops old ones, and when it ends and another one comes. Open one with
+// [OpenReader].
+//
+// It sees what the writer's readers see: of a Durable queue only what is on stable storage, some 10 ms late; of a
+// Buffered one what has been written.
+type Reader[T any] struct {
+	f     *follower
+	codec Codec[T]
+}
+
+// ReaderOptions are the choices of a Reader.
+type ReaderOptions struct {
+	// PollEvery is how often a cursor that waits looks at the files. 0: every 10 ms.
+	PollEvery time.Duration
+
+	fs fsx.FS // nil: the operating system's
+}
+
+// OpenReader opens a Reader of the queue in a directory. It fails if there is none.
+func OpenReader[T any](dir string, codec Codec[T], o ReaderOptions) (*Reader[T], error) {
+	if o.PollEvery < 0 {
+		return nil, fmt.Errorf("diskq: ReaderOptions.PollEvery is %v: it must not be negative", o.PollEvery)
+	}
+	if o.PollEvery == 0 {
+		o.PollEvery = 10 * time.Millisecond
+	}
+	if o.fs == nil {
+		o.fs = fsx.OS{}
+	}
+	name, err := codecName(codec)
+	if err != nil {
+		return nil, err
+	}
+	f := &follower{every: o.PollEvery}
+	f.fs, f.dir = o.fs, dir
+	f.files = files{fs: o.fs, limit: maxOpen}
+	f.w = window{s: &f.segments}
+	if err := f.open(name); err != nil {
+		f.files.close()
+		return nil, fmt.Errorf("diskq: open %s for reading: %w", dir, err)
+	}
+	return &Reader[T]{f: f, codec: codec}, nil
+}
+
+// Bounds returns the bounds as far as they have been seen, after a look at the files.
+func (r *Reader[T]) Bounds() (first, next sluice.Offset) {
+	r.f.refresh(false) // an error is told to those who read
+	return r.f.bounds()
+}
+
+// Cursor returns a new cursor at p, which waits by looking at the files every PollEvery.
+func (r *Reader[T]) Cursor(p sluice.Position) *sluice.Cursor[T] {
+	r.f.refresh(false)
+	return sluice.NewCursor[T](&follow[T]{reader: newReader(&r.f.segments, r.codec, p), f: r.f})
+}
+
+// Since is [DiskQueue.Since].
+func (r *Reader[T]) Since(t time.Time) sluice.Position {
+	r.f.refresh(true)
+	return sluice.At(r.f.since(t))
+}
+
+// Close ends all cursors, once they have read what was seen of the queue. It always returns nil.
+func (r *Reader[T]) Close() error {
+	r.f.mu.Lock()
+	defer r.f.mu.Unlock()
+	r.f.end(sluice.ErrClosed)
+	r.f.files.close()
+	return nil
+}
+
+// A follow is a reader that looks at the files before it says that there is nothing.
+type follow[T any] struct {
+	*reader[T]
+	f *follower
+}
+
+func (r *follow[T]) Poll() ([]T, error) {
+	if next := r.f.next.Load(); int64(r.off) >= next && r.bad == nil {
+		if err := r.f.refresh(false); err != nil {
+			return nil, err
+		}
+	}
+	batch, err := r.reader.Poll()
+	if errors.Is(err, fs.ErrNotExist) { // dropped by the writer since we looked
+		if err := r.f.refresh(true); err != nil {
+			return nil, err
+		}
+		return r.reader.Poll()
+	}
+	return batch, err
+}
+
+// Wait looks again and again.
+func (r *follow[T]) Wait(ctx context.Context) error {
+	tick, cancel := context.WithTimeoutCause(ctx, r.f.every, errTick)
+	defer cancel()
+	err := r.reader.Wait(tick)
+	if err == errTick {
+		return nil
+	}
+	return err
+}
+
+var errTick = errors.New("diskq: time to look again")
+
+// A follower finds the end of a queue that somebody else writes, by reading.
+type follower struct {
+	segments
+	every time.Duration
+
+	mu     sync.Mutex
+	w      window        // stands behind the last whole frame of the last segment
+	off    sluice.Offset // of the next record there
+	listed time.Time
+	err    error // final
+
+	durable bool // only what a sync point promises may be seen
+}
+
+// relist is how often the directory is looked at while nothing new is found: that is how a drop is seen.
+const relist = time.Second
+
+func (f *follower) open(codec string) error {
+	list, err := readDir(f.fs, f.dir)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return errors.New("there is no queue in it")
+	}
+	f.list = list
+	f.first.Store(int64(list[0].first))
+	f.listed = time.Now()
+	last := list[len(list)-1]
+	if err := f.enterSegment(last); err != nil {
+		return err
+	}
+	if h := last.head; h != nil && h.codec != "" && codec != "" && h.codec != codec {
+		return fmt.Errorf("the queue was written with codec %q: it can't be read with codec %q", h.codec, codec)
+	}
+	return f.scan()
+}
+
+func (f *follower) enterSegment(g *segment) error {
+	f.off = g.first
+	f.next.Store(max(f.next.Load(), int64(g.first))) // what lies before is complete
+	return f.w.enter(g, headerSize)
+}
+
+// refresh looks for more, and, now and then or if told to, at the directory.
+func (f *follower) refresh(list bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil || f.ended.Load() != nil {
+		return f.err
+	}
+	before := f.next.Load()
+	err := f.look()
+	if err == nil && f.next.Load() == before && (list || time.Since(f.listed) >= relist) {
+		err = f.relist()
+	}
+	if errors.Is(err, ErrCutBack) {
+		f.err = err
+	}
+	if f.next.Load() > before {
+		f.wake()
+	}
+	return err
+}
+
+// look reads on in the last segment, and goes over to the next one if there is one where this ends.
+func (f *follower) look() error {
+	for {
+		if err := f.scan(); err != nil {
+			return err
+		}
+		if f.off == f.w.seg.first {
+			return nil
+		}
+		g := newSegment(f.dir, f.off, 0)
+		if _, err := f.fs.Stat(g.name); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		f.add(g)
+		if err := f.enterSegment(g); err != nil {
+			return err
+		}
+	}
+}
+
+// scan reads the frames that are there by now. What is not whole may become so; only what a later sync point promises is
+// damage, and the reader tells it.
+func (f *follower) scan() error {
+	// From the file again: what was read behind the last frame may have changed.
+	if err := f.w.enter(f.w.seg, f.w.pos); err != nil {
+		return err
+	}
+	if f.w.pos == openEnd { // no header yet
+		f.w.pos = headerSize
+		return nil
+	}
+	for {
+		fr, size, st, err := f.w.frame()
+		switch {
+		case err != nil || st == atEnd:
+			return err
+		case st == damaged:
+			if passed, err := f.overDamage(); err != nil || !passed {
+				return err
+			}
+			continue
+		case fr.kind == kindSync, fr.kind == kindFooter:
+			if p, ok := parseSync(fr.payload); ok {
+				f.off = max(f.off, p.next)
+				f.see(p)
+			}
+			if fr.kind == kindFooter {
+				return nil // the writer takes it away, or begins another segment
+			}
+		default:
+			f.off = f.w.seg.first + sluice.Offset(fr.index) + 1
+			if fr.kind == kindRecord && !f.durable {
+				f.next.Store(max(f.next.Load(), int64(f.off)))
+			}
+		}
+		f.w.skip(size)
+	}
+}
+
+// see takes up what a sync point says.
+func (f *follower) see(p syncPoint) {
+	f.durable = p.durability == Durable && !p.closed
+	end := p.next
+	if f.durable {
+		end = p.synced
+	}
+	f.next.Store(max(f.next.Load(), int64(end)))
+}
+
+// overDamage moves to the next sync point that promises the record at which the window stands, and reports whether there is one.
+// If not, that record is one that is being written, and the window stays.
+func (f *follower) overDamage() (bool, error) {
+	from := f.w.pos
+	found, err := f.w.resync(uint32(f.off - f.w.seg.first))
+	for found && err == nil {
+		fr, size, st, err := f.w.frame()
+		if err != nil || st != whole {
+			break
+		}
+		if p, ok := parseSync(fr.payload); fr.kind == kindSync && ok && p.synced > f.off {
+			return true, nil
+		}
+		f.w.skip(size)
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, f.w.enter(f.w.seg, from)
+}
+
+// relist looks at the directory: for what was dropped, and for what no scan can find, such as where a new writer goes on
+// behind a crash.
+func (f *follower) relist() error {
+	f.listed = time.Now()
+	list, err := readDir(f.fs, f.dir)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	last := list[len(list)-1]
+	if last.first < f.w.seg.first || last.first > f.w.seg.first && int64(last.first) < f.next.Load() {
+		return fmt.Errorf("%w: the queue goes on at %d, and %d was the end", ErrCutBack, last.first, f.next.Load())
+	}
+	replaced, err := f.replaced()
+	if err != nil {
+		return err
+	}
+	f.adopt(list, replaced)
+	f.first.Store(max(f.first.Load(), int64(list[0].first)))
+	if last = f.list[len(f.list)-1]; last == f.w.seg {
+		return nil
+	}
+	if err := f.enterSegment(last); err != nil {
+		return err
+	}
+	return f.scan()
+}
+
+// replaced reports whether the last segment, of which nothing was read, has been replaced by another of that name.
+func (f *follower) replaced() (bool, error) {
+	g := f.w.seg
+	if f.off > g.first {
+		return false, nil
+	}
+	file, err := f.fs.OpenFile(g.name, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	h, err := readHeader(file)
+	err = errors.Join(err, file.Close())
+	if errors.Is(err, errHeader) {
+		return false, nil // not whole yet
+	}
+	return err == nil && (g.head == nil || g.head.id != h.id), err
+}
+
+// adopt makes list the segments, but keeps those known already: cursors stand in them. One that was replaced ends where it
+// begins, so that they leave it.
+func (f *follower) adopt(list []*segment, replaced bool) {
+	f.segments.mu.Lock()
+	defer f.segments.mu.Unlock()
+	known := map[sluice.Offset]*segment{}
+	for _, g := range f.list {
+		known[g.first] = g
+	}
+	if replaced {
+		f.w.seg.next.Store(int64(f.w.seg.first))
+		delete(known, f.w.seg.first)
+	}
+	for i, g := range list {
+		if k := known[g.first]; k != nil {
+			k.next.Store(g.next.Load())
+			k.size.Store(g.size.Load())
+			list[i] = k
+			delete(known, g.first)
+		}
+	}
+	for _, gone := range known {
+		f.files.forget(gone)
+	}
+	f.list = list
+}
