@@ -31,7 +31,10 @@ type named interface{ Name() string }
 // reader's, without a call of Append or Decode.
 type direct[T any] interface {
 	bytes(v T) []byte
-	lend(src []byte) T // may keep src, which is never used again
+	value(src []byte) T // is src
+
+	// keeps says that values are kept: what they were cut from is never used again. Else it is, by the next batch.
+	keeps() bool
 }
 
 // Bytes is the codec of values that are bytes already. Values that are read may be kept, and belong to the reader. They
@@ -45,7 +48,18 @@ func (bytesCodec) Name() string                                { return "bytes" 
 func (bytesCodec) Append(dst []byte, v []byte) ([]byte, error) { return append(dst, v...), nil }
 func (bytesCodec) Decode(src []byte) ([]byte, error)           { return bytes.Clone(src), nil }
 func (bytesCodec) bytes(v []byte) []byte                       { return v }
-func (bytesCodec) lend(src []byte) []byte                      { return src }
+func (bytesCodec) value(src []byte) []byte                     { return src }
+func (bytesCodec) keeps() bool                                 { return true }
+
+// LentBytes is [Bytes] for the fastest loops: values that are read are lent, and valid only until their cursor reads on, at the
+// latest the next value. So it is for loops whose body is done with a value when it ends. It is not for Chan with a buffer, for
+// slices.Collect, or whatever else keeps values: they would find others in their place. A queue may be opened with
+// either.
+func LentBytes() Codec[[]byte] { return lentCodec{} }
+
+type lentCodec struct{ bytesCodec }
+
+func (lentCodec) keeps() bool { return false }
 
 // String is the codec of strings. Reading one costs one allocation.
 func String() Codec[string] { return stringCodec{} }

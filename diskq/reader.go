@@ -18,6 +18,7 @@ type reader[T any] struct {
 	s      *segments
 	codec  Codec[T]
 	direct direct[T] // nil: values are made by codec
+	lends  bool      // values lie in the window: it must not move while they are in a batch
 
 	off    sluice.Offset // of the next value
 	w      window        // stands at off, or at frames before it, in w.seg; nil: nowhere yet
@@ -34,7 +35,9 @@ type reader[T any] struct {
 
 func newReader[T any](s *segments, codec Codec[T], p sluice.Position) *reader[T] {
 	r := &reader[T]{s: s, codec: codec, w: window{s: s}}
-	r.direct, r.w.keeps = codec.(direct[T])
+	if d, ok := codec.(direct[T]); ok {
+		r.direct, r.w.keeps, r.lends = d, d.keeps(), !d.keeps()
+	}
 	if r.bad = r.Seek(p); r.bad != nil {
 		_, r.off = s.bounds()
 	}
@@ -123,7 +126,7 @@ func (r *reader[T]) read(next sluice.Offset) error {
 		}
 		end := min(next, sluice.Offset(r.w.seg.next.Load()))
 		var err error
-		if off, err = r.readSegment(off, end); err != nil {
+		if off, err = r.readSegment(off, end); err != nil || r.lends && len(r.batch) > 0 {
 			return r.lend(off, err)
 		}
 	}
@@ -157,6 +160,9 @@ func (r *reader[T]) locate(off sluice.Offset) error {
 // behind them.
 func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 	for off < end && len(r.batch) < maxBatch {
+		if r.lends && len(r.batch) > 0 && !r.w.holds() {
+			return off, nil
+		}
 		f, size, st, err := r.w.frame()
 		at := r.w.seg.first + sluice.Offset(f.index)
 		switch {
@@ -204,7 +210,7 @@ func (r *reader[T]) stale() bool {
 // take appends a value to the batch.
 func (r *reader[T]) take(off sluice.Offset, payload []byte) error {
 	if r.direct != nil {
-		r.batch = append(r.batch, r.direct.lend(payload))
+		r.batch = append(r.batch, r.direct.value(payload))
 		return nil
 	}
 	v, err := r.codec.Decode(payload)

@@ -82,6 +82,15 @@ func (w *window) frame() (f frame, size int, st state, err error) {
 	return f, size, whole, nil
 }
 
+// holds reports whether what may be the next frame is in memory as a whole.
+func (w *window) holds() bool {
+	if w.n-w.i < frameHeader {
+		return false
+	}
+	n, ok := frameSize(binary.LittleEndian.Uint32(w.buf[w.i:]))
+	return ok && n <= w.n-w.i-frameHeader
+}
+
 // skip consumes bytes that were peeked at.
 func (w *window) skip(n int) {
 	w.i += n
