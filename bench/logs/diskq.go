@@ -1,0 +1,54 @@
+package logs
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/diskq"
+)
+
+// queue is diskq with one of its durabilities.
+type queue struct{ *diskq.DiskQueue[[]byte] }
+
+func openQueue(d diskq.Durability) func(dir string) (Log, error) {
+	return func(dir string) (Log, error) {
+		q, err := diskq.Open(dir, diskq.Bytes(), diskq.Options{Durability: d})
+		return queue{q}, err
+	}
+}
+
+func (q queue) Append(p []byte) error {
+	_, err := q.DiskQueue.Append(context.Background(), p)
+	return err
+}
+
+func (q queue) AppendAll(ps [][]byte) error {
+	_, err := q.DiskQueue.AppendAll(context.Background(), ps)
+	return err
+}
+
+func readQueue(dir string, f func(p []byte) error) error {
+	q, err := diskq.Open(dir, diskq.Bytes(), diskq.Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(drain(q, f), q.Close())
+}
+
+func drain(q sluice.Source[[]byte], f func(p []byte) error) error {
+	c := q.Cursor(sluice.Oldest())
+	defer c.Close()
+	values, why := c.Backlog(context.Background())
+	for p := range values {
+		if err := f(p); err != nil {
+			return err
+		}
+	}
+	return why()
+}
+
+func ours(d diskq.Durability) Rival {
+	name := map[diskq.Durability]string{diskq.Buffered: Buffered, diskq.Written: Written, diskq.Durable: Durable}[d]
+	return Rival{Name: name, Open: openQueue(d), Read: readQueue}
+}
