@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/sluice-go/sluice/bench/helpers"
+	"github.com/sluice-go/sluice/bench/logs"
 	"github.com/sluice-go/sluice/bench/ratio"
 	"github.com/sluice-go/sluice/bench/rings"
 	"github.com/sluice-go/sluice/bench/spools"
@@ -54,6 +55,7 @@ func measure(rounds, n int, run string, patience time.Duration) error {
 		values.Tables(n),
 		rings.Tables(n),
 		streams.Tables(n),
+		logs.Tables(n),
 		topics.Tables(n),
 		spools.Tables(n),
 		helpers.Tables(n),
