@@ -28,12 +28,15 @@ func (q queue) AppendAll(ps [][]byte) error {
 	return err
 }
 
-func readQueue(dir string, f func(p []byte) error) error {
-	q, err := diskq.Open(dir, diskq.Bytes(), diskq.Options{})
-	if err != nil {
-		return err
+// readQueue returns a Read with that codec.
+func readQueue(codec diskq.Codec[[]byte]) func(dir string, f func(p []byte) error) error {
+	return func(dir string, f func(p []byte) error) error {
+		q, err := diskq.Open(dir, codec, diskq.Options{})
+		if err != nil {
+			return err
+		}
+		return errors.Join(drain(q, f), q.Close())
 	}
-	return errors.Join(drain(q, f), q.Close())
 }
 
 func drain(q sluice.Source[[]byte], f func(p []byte) error) error {
@@ -50,5 +53,5 @@ func drain(q sluice.Source[[]byte], f func(p []byte) error) error {
 
 func ours(d diskq.Durability) Rival {
 	name := map[diskq.Durability]string{diskq.Buffered: Buffered, diskq.Written: Written, diskq.Durable: Durable}[d]
-	return Rival{Name: name, Open: openQueue(d), Read: readQueue}
+	return Rival{Name: name, Open: openQueue(d), Read: readQueue(diskq.LentBytes())}
 }

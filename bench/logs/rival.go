@@ -41,6 +41,7 @@ const (
 	Buffered = "diskq buffered"
 	Written  = "diskq written"
 	Durable  = "diskq durable"
+	Kept     = "diskq buffered, values kept"
 )
 
 // fill makes p the record of that number.

@@ -101,7 +101,7 @@ func TimeRead(r Rival, n, size, readers int) (d time.Duration, err error) {
 func readAll(r Rival, dir string, n, size, readers int) (time.Duration, error) {
 	read := func(f func([]byte) error) error { return r.Read(dir, f) }
 	if readers > 1 && r.Name == Buffered { // one process opens it once, for all its readers
-		q, err := diskq.Open(dir, diskq.Bytes(), diskq.Options{})
+		q, err := diskq.Open(dir, diskq.LentBytes(), diskq.Options{})
 		if err != nil {
 			return 0, err
 		}

@@ -114,8 +114,9 @@ func durableTable(n, writers int) *ratio.Table {
 func readTable(n, readers int) *ratio.Table {
 	t := &ratio.Table{Title: fmt.Sprintf("Disk, read all, 100 B, readers=%d", readers), Ours: Buffered}
 	rivals := append(writing()[:3:3], Rival{Name: BareRead, Open: openFramed, Read: readFramed})
-	for _, r := range append(rivals, buffering()...) {
-		if readers > 1 && (r.Name == Nsq || r.Name == Tidwall) {
+	kept := Rival{Name: Kept, Open: openQueue(diskq.Buffered), Read: readQueue(diskq.Bytes())}
+	for _, r := range append(append(rivals, buffering()...), kept) {
+		if readers > 1 && (r.Name == Nsq || r.Name == Tidwall || r.Name == Kept) {
 			continue // one takes away what another would read, the other locks
 		}
 		t.Rows = append(t.Rows, row(r.Name, n*readers, func() (time.Duration, error) { return TimeRead(r, n, 100, readers) }))

@@ -1,0 +1,105 @@
+package diskq_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/diskq"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+var update = flag.Bool("update", false, "write the golden files of the current format version")
+
+// The golden files hold a queue of each format version for ever. What is written today must be what they hold, byte by
+// byte; and they must be read, whatever is written today.
+const golden = "testdata/v1"
+
+func TestGoldenFiles(t *testing.T) {
+	for name, closed := range map[string]bool{"closed": true, "killed": false} {
+		t.Run(name, func(t *testing.T) {
+			var files map[string][]byte
+			synctest.Test(t, func(t *testing.T) { files = goldenFiles(t, writeGolden(t, closed)) }) // in the year 2000
+			at := filepath.Join(golden, name)
+			if *update {
+				must(t, os.RemoveAll(at))
+				must(t, os.MkdirAll(at, 0o755))
+				for base, data := range files {
+					must(t, os.WriteFile(filepath.Join(at, base), data, 0o644))
+				}
+			}
+			entries, err := os.ReadDir(at)
+			must(t, err)
+			if len(entries) != len(files) || len(files) < 2 {
+				t.Fatalf("%d files are written, want %d", len(files), len(entries))
+			}
+			old := newMem()
+			must(t, old.MkdirAll(dir, 0o700))
+			for _, e := range entries {
+				want, err := os.ReadFile(filepath.Join(at, e.Name()))
+				must(t, err)
+				if string(files[e.Name()]) != string(want) {
+					t.Errorf("%s is not written as it was", e.Name())
+				}
+				must(t, fsx.WriteFile(old, filepath.Join(dir, e.Name()), want))
+			}
+			checkGolden(t, old)
+		})
+	}
+}
+
+func writeGolden(t *testing.T, closed bool) *fsx.Mem {
+	m := newMem()
+	id := uint64(0)
+	draw := func() uint64 {
+		id += 0x0123456789abcdef
+		return id | 1
+	}
+	q, err := diskq.Open(dir, diskq.String(), diskq.Drawing(diskq.On(diskq.Options{SegmentBytes: 4096}, m), draw))
+	must(t, err)
+	add(t, q, values(60)...)
+	if _, err := q.AppendAll(t.Context(), values(70)[60:]); err != nil {
+		t.Fatal(err)
+	}
+	add(t, q, values(150)[70:]...)
+	must(t, q.Sync(t.Context()))
+	synctest.Wait() // until what is complete is sealed
+	add(t, q, "")
+	if closed {
+		must(t, q.Close())
+		return m
+	}
+	m = m.Kill()
+	q.Close() // of what is dead; its goroutine ends
+	return m
+}
+
+func goldenFiles(t *testing.T, m *fsx.Mem) map[string][]byte {
+	report, err := diskq.InspectOn(m, dir)
+	must(t, err)
+	files := map[string][]byte{}
+	for _, s := range report.Segments {
+		data, err := fsx.ReadFile(m, s.Name)
+		must(t, err)
+		files[filepath.Base(s.Name)] = data
+	}
+	return files
+}
+
+func checkGolden(t *testing.T, m *fsx.Mem) {
+	q := open(t, m, diskq.Options{})
+	r, err := readAll(q)
+	must(t, err)
+	if r.next != 151 || len(r.gaps) > 0 || r.values[150] != "" {
+		t.Fatalf("the end is %d, with gaps %v, want 151 and none", r.next, r.gaps)
+	}
+	for i := range 150 {
+		if r.values[sluice.Offset(i)] != value(i) {
+			t.Errorf("value %d = %q, want %q", i, r.values[sluice.Offset(i)], value(i))
+		}
+	}
+	add(t, q, "later")
+}
