@@ -2,6 +2,7 @@ package diskq
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"sync/atomic"
 
@@ -26,7 +27,8 @@ type reader[T any] struct {
 	why    error         // what was damaged before the frame at which w stands, if anything was
 
 	batch []T
-	bad   error // the position could not be resolved; cleared by Seek
+	raw   *[][]byte // is &batch, if the codec is direct and T is []byte
+	bad   error     // the position could not be resolved; cleared by Seek
 
 	closed  atomic.Bool
 	waiter  notify.Waiter
@@ -37,6 +39,7 @@ func newReader[T any](s *segments, codec Codec[T], p sluice.Position) *reader[T]
 	r := &reader[T]{s: s, codec: codec, w: window{s: s}}
 	if d, ok := codec.(direct[T]); ok {
 		r.direct, r.w.keeps, r.lends = d, d.keeps(), !d.keeps()
+		r.raw, _ = any(&r.batch).(*[][]byte)
 	}
 	if r.bad = r.Seek(p); r.bad != nil {
 		_, r.off = s.bounds()
@@ -160,6 +163,11 @@ func (r *reader[T]) locate(off sluice.Offset) error {
 // behind them.
 func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 	for off < end && len(r.batch) < maxBatch {
+		if r.raw != nil {
+			if off = r.readPlain(off, end); off == end || len(r.batch) == maxBatch {
+				return off, nil
+			}
+		}
 		if r.lends && len(r.batch) > 0 && !r.w.holds() {
 			return off, nil
 		}
@@ -205,6 +213,34 @@ func (r *reader[T]) stale() bool {
 	}
 	r.reread = r.w.pos
 	return true
+}
+
+// readPlain is readSegment as far as all is plain: whole records, in memory as they are, one behind the other. It stops at
+// whatever else there is.
+func (r *reader[T]) readPlain(off, end sluice.Offset) sluice.Offset {
+	w, batch := &r.w, *r.raw
+	i, pos := w.i, w.pos
+	for index := uint32(off - w.seg.first); off < end && len(batch) < maxBatch; index++ {
+		b := w.buf[i:w.n]
+		if len(b) < frameHeader {
+			break
+		}
+		word := binary.LittleEndian.Uint32(b)
+		n, ok := frameSize(word)
+		if !ok || kind(word&3) > kindPart || n > len(b)-frameHeader || binary.LittleEndian.Uint32(b[4:]) != index {
+			break
+		}
+		size := frameHeader + n
+		payload := b[frameHeader:size:size]
+		if i < w.trust && binary.LittleEndian.Uint32(b[8:]) != checksum(w.id, pos, word, index, payload) {
+			break
+		}
+		batch = append(batch, payload)
+		i, pos = i+size, pos+int64(size)
+		off++
+	}
+	*r.raw, w.i, w.pos = batch, i, pos
+	return off
 }
 
 // take appends a value to the batch.

@@ -124,7 +124,7 @@ func (w *writer) begun(g *segment, pos int64, next sluice.Offset) {
 			w.others += o.size.Load()
 		}
 	}
-	w.group = new(group)
+	w.group = w.newGroupLocked()
 	w.pointAt = pos
 	w.enterLocked(g, pos, 0)
 }

@@ -44,6 +44,9 @@ type writer struct {
 	b       *block
 	used    int
 	n       sluice.Offset // of the next value
+	free    []*group      // settled, and looked at by all
+	crowd   [2]int        // how many appends the last two groups had
+	leading bool          // with Durable: somebody is about to commit
 	group   *group        // of the appends whose frames are not taken yet
 	err     error         // why nothing more is appended; it stays
 	unmade  *unmade       // what recovery could not make yet
@@ -63,8 +66,7 @@ type writer struct {
 	file      fsx.File // of the last segment; nil until the session is started
 	written   int      // of the block, how much is in the file
 	allocated int64    // of the file, how much room is taken on the device
-	free      []*group
-	retired   *block // used before, perhaps with readers in it
+	retired   *block   // used before, perhaps with readers in it
 
 	synced atomic.Int64 // everything before that offset is on stable storage; changed under syncing
 
@@ -82,9 +84,10 @@ type writer struct {
 
 // A group is the appends that one write settles.
 type group struct {
-	refs atomic.Int32 // appends that have not looked yet: added under mu while it is writer.group, taken off under writing
-	done bool         // guarded by writing, as err
-	err  error
+	refs    int       // appends that have not looked yet; guarded by mu
+	settled sync.Cond // of mu: with Durable they wait for done, or for their turn to lead
+	done    bool      // changed under writing and mu, as err
+	err     error
 }
 
 // An oldSegment is one that is complete and waits to be sealed.
@@ -210,24 +213,64 @@ func (w *writer) finish() error {
 		return nil
 	}
 	g := w.group
-	g.refs.Add(1)
+	g.refs++
 	w.armLocked()
-	w.mu.Unlock()
-	w.writing.Lock()
-	defer w.writing.Unlock()
-	if !g.done {
-		if w.o.Durability == Durable {
-			// Whoever can run now may still join: with 64 writers that makes a sync worth 62 records instead of 32.
-			runtime.Gosched()
+	if w.o.Durability == Durable {
+		w.awaitLocked(g)
+	} else {
+		w.mu.Unlock()
+		w.writing.Lock()
+		if !g.done {
+			w.commit()
 		}
-		w.commit()
+		w.writing.Unlock()
+		w.mu.Lock()
 	}
 	err := g.err
-	if g.refs.Add(-1) == 0 {
+	if g.refs--; g.refs == 0 {
 		w.free = append(w.free, g)
 	}
+	w.mu.Unlock()
 	return err
 }
+
+// awaitLocked returns when g is settled. Of all who wait one leads: it commits what is there by then, wakes its group at once,
+// and one of the next group to lead. (A lock that is handed from one to the next costs a sync for every seven of 64 writers.)
+func (w *writer) awaitLocked(g *group) {
+	for !g.done {
+		if w.leading {
+			g.settled.Wait()
+			continue
+		}
+		w.leading = true
+		w.gatherLocked()
+		w.mu.Unlock()
+		w.writing.Lock()
+		w.commit()
+		w.writing.Unlock()
+		w.mu.Lock()
+		w.leading = false
+	}
+	if !w.leading && w.group.refs > 0 {
+		w.group.settled.Signal()
+	}
+}
+
+// gatherLocked lets others join the group, whoever can run now, until it is as large as the last two together: those of the
+// last come again, and those of this one waited while that was synced. It gives up soon.
+func (w *writer) gatherLocked() {
+	for tries := 0; tries < maxGather && (tries == 0 || w.group.refs < w.crowd[0]+w.crowd[1]); tries++ {
+		w.mu.Unlock()
+		runtime.Gosched()
+		w.mu.Lock()
+		if w.crowd == [2]int{1, 1} {
+			break // a lone writer waits for nobody
+		}
+	}
+	w.crowd = [2]int{w.group.refs, w.crowd[0]}
+}
+
+const maxGather = 64
 
 // publishLocked makes everything in the block up to used readable, next being the end then.
 func (w *writer) publishLocked(used int, next sluice.Offset) {
@@ -260,7 +303,7 @@ func (w *writer) commit() error {
 		w.mu.Unlock()
 		return nil
 	}
-	w.group = w.newGroup()
+	w.group = w.newGroupLocked()
 	w.mu.Unlock()
 	if err == nil {
 		err = w.write(file, b, from, to)
@@ -285,18 +328,27 @@ func (w *writer) commit() error {
 	}
 	w.point = w.point || w.o.Durability == Durable
 	b.seg.size.Store(b.base + int64(to))
+	w.settleLocked(g, nil)
 	w.mu.Unlock()
-	g.done = true
-	w.recycle(g)
 	w.wake()
 	return nil
 }
 
-// newGroup returns an empty group. The caller holds writing.
-func (w *writer) newGroup() *group {
+// settleLocked tells the appends of a group what came of them. The caller holds writing too.
+func (w *writer) settleLocked(g *group, err error) {
+	g.done, g.err = true, err
+	if g.refs > 0 {
+		g.settled.Broadcast()
+	} else {
+		w.free = append(w.free, g)
+	}
+}
+
+// newGroupLocked returns an empty group.
+func (w *writer) newGroupLocked() *group {
 	n := len(w.free)
 	if n == 0 {
-		return new(group)
+		return &group{settled: sync.Cond{L: &w.mu}}
 	}
 	g := w.free[n-1]
 	w.free = w.free[:n-1]
@@ -304,23 +356,14 @@ func (w *writer) newGroup() *group {
 	return g
 }
 
-// recycle keeps a settled group that nobody waits for: a Buffered one, or a keeper's.
-func (w *writer) recycle(g *group) {
-	if g.refs.Load() == 0 {
-		w.free = append(w.free, g)
-	}
-}
-
 // takeBack empties the block down to what is published, and fails the groups of what was not. The caller holds writing.
 func (w *writer) takeBack(g *group, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	later := w.group
-	w.group = w.newGroup()
-	for _, g := range []*group{g, later} {
-		g.done, g.err = true, err
-		w.recycle(g)
-	}
+	w.group = w.newGroupLocked()
+	w.settleLocked(g, err)
+	w.settleLocked(later, err)
 	if ready := int(w.b.ready.Load()); w.used > ready {
 		w.used, w.n = ready, sluice.Offset(w.next.Load())
 		w.written = min(w.written, ready)
@@ -406,9 +449,6 @@ func (w *writer) turn(size, records int) (full bool, err error) {
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	for {
-		if err := w.commit(); err != nil {
-			return false, err
-		}
 		w.mu.Lock()
 		switch {
 		case w.err != nil:
@@ -416,11 +456,15 @@ func (w *writer) turn(size, records int) (full bool, err error) {
 		case !w.started:
 			err = w.startLocked()
 		case w.fitsLocked(size, records):
-		case !w.fitsQueueLocked(size):
-			full = true
+			// Somebody was quicker.
 		case w.written < w.used:
 			w.mu.Unlock()
-			continue // somebody was quicker
+			if err := w.commit(); err != nil {
+				return false, err
+			}
+			continue
+		case !w.fitsQueueLocked(size):
+			full = true
 		case !w.fitsSegmentLocked(size, records):
 			err = w.rollLocked()
 		default:
