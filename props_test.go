@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/diskq"
 	"github.com/sluice-go/sluice/replay"
 	"github.com/sluice-go/sluice/ring"
 	"github.com/sluice-go/sluice/sourcetest"
@@ -40,6 +41,8 @@ func stores() []store {
 		row("ring/SingleWriter/8", withOneWriter(8, ring.Overwrite)),
 		row("ring/gated/SingleWriter/1", withOneWriter(1, ring.Gated)),
 		row("ring/gated/SingleWriter/8", withOneWriter(8, ring.Gated)),
+		row("diskq/written", diskqOf(diskq.Options{})),
+		row("diskq/buffered", diskqOf(diskq.Options{Durability: diskq.Buffered, SegmentBytes: 4096})),
 	}
 }
 
@@ -67,6 +70,31 @@ func ringOf(capacity int, p ring.Policy) sourcetest.Config[int] {
 		Room:     int64(capacity),
 		Blocking: p == ring.Gated,
 	}
+}
+
+// diskqOf is a queue in a directory of its own. What is durable is held to the same in package diskq, in memory: a thousand
+// syncs of a disk take too long here.
+func diskqOf(o diskq.Options) sourcetest.Config[int] {
+	open := func(t testing.TB, dir string) sluice.Log[int] {
+		q, err := diskq.Open(dir, diskq.Varint[int](), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return onDisk{q, dir}
+	}
+	return sourcetest.Config[int]{
+		New:   func(t testing.TB) sluice.Log[int] { return open(t, t.TempDir()) },
+		Value: func(n int64) int { return int(n) },
+		Reopen: func(t testing.TB, closed sluice.Log[int]) sluice.Log[int] {
+			return open(t, closed.(onDisk).dir)
+		},
+		Slow: true,
+	}
+}
+
+type onDisk struct {
+	*diskq.DiskQueue[int]
+	dir string
 }
 
 // A store is a row: what is tested of it, whatever the type of its values.
