@@ -20,13 +20,42 @@ type DiskQueue[T any] struct {
 	w       *writer
 	codec   Codec[T]
 	direct  direct[T] // the codec, if its values are bytes already
-	scratch sync.Pool // of *scratch: values are encoded outside of all locks
+	scratch scratches // values are encoded outside of all locks
 }
 
 // A scratch is where values are encoded: ends says where each ends in data.
 type scratch struct {
 	data []byte
 	ends []int
+}
+
+// scratches keeps those that nobody uses: as many as there were goroutines appending at once, but no large ones.
+type scratches struct {
+	mu   sync.Mutex
+	free []*scratch
+}
+
+const maxScratch = 1 << 20
+
+func (s *scratches) get() *scratch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.free)
+	if n == 0 {
+		return new(scratch)
+	}
+	c := s.free[n-1]
+	s.free = s.free[:n-1]
+	return c
+}
+
+func (s *scratches) put(c *scratch) {
+	if cap(c.data) > maxScratch || cap(c.ends) > maxScratch/8 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free = append(s.free, c)
 }
 
 const lockName = "LOCK"
@@ -64,7 +93,6 @@ func Open[T any](dir string, codec Codec[T], o Options) (*DiskQueue[T], error) {
 	}
 	q := &DiskQueue[T]{w: w, codec: codec}
 	q.direct, _ = codec.(direct[T])
-	q.scratch.New = func() any { return new(scratch) }
 	return q, nil
 }
 
@@ -149,8 +177,8 @@ func (q *DiskQueue[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
 	if q.direct != nil {
 		return q.w.append(ctx, q.direct.bytes(v))
 	}
-	s := q.scratch.Get().(*scratch)
-	defer q.scratch.Put(s)
+	s := q.scratch.get()
+	defer q.scratch.put(s)
 	if err := encode(s, q.codec, v); err != nil {
 		return 0, err
 	}
@@ -161,8 +189,8 @@ func (q *DiskQueue[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
 // No reader sees some of them and not the others. They lie in one segment. The other rules are those of
 // [DiskQueue.Append].
 func (q *DiskQueue[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) {
-	s := q.scratch.Get().(*scratch)
-	defer q.scratch.Put(s)
+	s := q.scratch.get()
+	defer q.scratch.put(s)
 	s.data, s.ends = s.data[:0], s.ends[:0]
 	if q.direct != nil {
 		return q.appendDirect(ctx, s, vs)

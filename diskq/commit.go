@@ -1,0 +1,210 @@
+package diskq
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// A group is the appends that one write settles.
+type group struct {
+	refs    int       // appends that have not looked yet; guarded by mu
+	settled sync.Cond // of mu: with Durable they wait for done, or for their turn to lead
+	done    bool      // changed under writing and mu, as err
+	err     error
+}
+
+// finish ends what begin began, and returns once the appended values may be said to be: mu is unlocked.
+func (w *writer) finish() error {
+	if w.o.Durability == Buffered {
+		w.publishLocked(w.used, w.n)
+		w.armLocked()
+		w.mu.Unlock()
+		w.wake()
+		return nil
+	}
+	g := w.group
+	g.refs++
+	w.armLocked()
+	if w.o.Durability == Durable {
+		w.awaitLocked(g)
+	} else {
+		w.mu.Unlock()
+		w.writing.Lock()
+		if !g.done {
+			w.commit()
+		}
+		w.writing.Unlock()
+		w.mu.Lock()
+	}
+	err := g.err
+	if g.refs--; g.refs == 0 {
+		w.free = append(w.free, g)
+	}
+	w.mu.Unlock()
+	return err
+}
+
+// awaitLocked returns when g is settled. Of all who wait one leads: it commits what is there by then, wakes its group at once,
+// and one of the next group to lead. (A lock that is handed from one to the next costs a sync for every seven of 64 writers.)
+func (w *writer) awaitLocked(g *group) {
+	for !g.done {
+		if w.leading {
+			g.settled.Wait()
+			continue
+		}
+		w.leading = true
+		w.gatherLocked()
+		w.mu.Unlock()
+		w.writing.Lock()
+		w.commit()
+		w.writing.Unlock()
+		w.mu.Lock()
+		w.leading = false
+	}
+	if !w.leading && w.group.refs > 0 {
+		w.group.settled.Signal()
+	}
+}
+
+// gatherLocked lets others join the group, whoever can run now, until it is as large as the last two together: those of the
+// last come again, and those of this one waited while that was synced. It gives up soon.
+func (w *writer) gatherLocked() {
+	for tries := 0; tries < maxGather && (tries == 0 || w.group.refs < w.crowd[0]+w.crowd[1]); tries++ {
+		w.mu.Unlock()
+		runtime.Gosched()
+		w.mu.Lock()
+		if w.crowd == [2]int{1, 1} {
+			break // a lone writer waits for nobody
+		}
+	}
+	w.crowd = [2]int{w.group.refs, w.crowd[0]}
+}
+
+const maxGather = 64
+
+// commit writes what is in the block, syncs it with Durable, publishes it and settles its group. The caller holds writing.
+// On an error everything that was not published is taken back: no append that failed leaves a trace.
+func (w *writer) commit() error {
+	w.mu.Lock()
+	from, to, end, g, err := w.written, w.used, w.n, w.group, w.err
+	b, file := w.b, w.file
+	if from == to && err == nil {
+		w.mu.Unlock()
+		return nil
+	}
+	w.group = w.newGroupLocked()
+	w.mu.Unlock()
+	if err == nil {
+		err = w.write(file, b, from, to)
+	}
+	if err == nil {
+		w.mu.Lock()
+		w.written, w.inFile, w.unsaved = to, end, true
+		w.mu.Unlock()
+		if w.o.Durability == Durable {
+			if err = w.sync(); err != nil {
+				file.Truncate(b.base + int64(from)) // so that the next Open does not find what is about to fail
+			}
+		}
+	}
+	if err != nil {
+		w.takeBack(g, err)
+		return err
+	}
+	w.mu.Lock()
+	if w.o.Durability != Buffered {
+		w.publishLocked(to, end)
+	}
+	w.point = w.point || w.o.Durability == Durable
+	b.seg.size.Store(b.base + int64(to))
+	w.settleLocked(g, nil)
+	w.mu.Unlock()
+	w.wake()
+	return nil
+}
+
+// settleLocked tells the appends of a group what came of them. The caller holds writing too.
+func (w *writer) settleLocked(g *group, err error) {
+	g.done, g.err = true, err
+	if g.refs > 0 {
+		g.settled.Broadcast()
+	} else {
+		w.free = append(w.free, g)
+	}
+}
+
+// newGroupLocked returns an empty group.
+func (w *writer) newGroupLocked() *group {
+	n := len(w.free)
+	if n == 0 {
+		return &group{settled: sync.Cond{L: &w.mu}}
+	}
+	g := w.free[n-1]
+	w.free = w.free[:n-1]
+	g.done, g.err = false, nil
+	return g
+}
+
+// takeBack empties the block down to what is published, and fails the groups of what was not. The caller holds writing.
+func (w *writer) takeBack(g *group, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	later := w.group
+	w.group = w.newGroupLocked()
+	w.settleLocked(g, err)
+	w.settleLocked(later, err)
+	if ready := int(w.b.ready.Load()); w.used > ready {
+		w.used, w.n = ready, sluice.Offset(w.next.Load())
+		w.written = min(w.written, ready)
+		w.b.seg.forget(w.endLocked())
+		w.point = true
+	}
+}
+
+// write writes b.data[from:to]. If it can't, the file is left as it was, for certain: a failed value that a power cut could
+// bring back would be one that appears though Append failed. If that can't be had either, the queue fails.
+func (w *writer) write(file fsx.File, b *block, from, to int) error {
+	pos := b.base + int64(from)
+	w.preallocate(file, b.base+int64(to))
+	w.writes.Add(1)
+	_, err := file.WriteAt(b.data[from:to], pos)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("diskq: append: %w", err)
+	repair := file.Truncate(pos)
+	if repair == nil {
+		w.syncing.Lock()
+		repair = file.Sync()
+		w.syncing.Unlock()
+	}
+	if repair != nil {
+		w.fail(fmt.Errorf("diskq: the queue failed, and must be opened again: what a failed append wrote could not be taken back: %w", repair))
+	}
+	return err
+}
+
+// ahead is how much room is taken on the device at once. A file that has it is synced a third faster.
+const ahead = 4 << 20
+
+// preallocate takes room for a file that will be synced after each append. It is a hint: without room it is not repeated, and the
+// write says what is wrong.
+func (w *writer) preallocate(file fsx.File, end int64) {
+	if w.o.Durability != Durable || end <= w.allocated {
+		return
+	}
+	w.allocated = max(end, min(w.allocated+ahead, w.o.SegmentBytes))
+	if file.Preallocate(w.allocated) != nil {
+		w.allocated = openEnd
+	}
+}
+
+// publishLocked makes everything in the block up to used readable, next being the end then.
+func (w *writer) publishLocked(used int, next sluice.Offset) {
+	w.b.ready.Store(int64(used))
+	w.next.Store(int64(next)) // behind ready: whoever sees the end finds it in the block
+}
