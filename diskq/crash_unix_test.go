@@ -4,6 +4,7 @@ package diskq_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -75,9 +76,17 @@ func appendSome(q *diskq.DiskQueue[string], i int) (off sluice.Offset, n int, er
 func TestKill(t *testing.T) {
 	for _, d := range []diskq.Durability{diskq.Written, diskq.Durable} {
 		dir := t.TempDir()
+		var c *sluice.Cursor[string] // follows all the writers, while they live and die
 		for round := range *kills {
 			acked := killOne(t, dir, d, time.Duration(30+round*17%100)*time.Millisecond)
-			checkKilled(t, dir, d, acked)
+			if c == nil {
+				r, err := diskq.OpenReader(dir, diskq.String(), diskq.ReaderOptions{})
+				must(t, err)
+				defer r.Close()
+				c = r.Cursor(sluice.Oldest())
+				defer c.Close()
+			}
+			checkFollower(t, c, d, checkKilled(t, dir, d, acked))
 		}
 	}
 }
@@ -113,7 +122,8 @@ func killOne(t *testing.T, dir string, d diskq.Durability, after time.Duration) 
 	return end
 }
 
-func checkKilled(t *testing.T, dir string, d diskq.Durability, acked sluice.Offset) {
+// checkKilled returns where the queue ends.
+func checkKilled(t *testing.T, dir string, d diskq.Durability, acked sluice.Offset) sluice.Offset {
 	q, err := diskq.Open(dir, diskq.String(), diskq.Options{})
 	must(t, err)
 	defer q.Close()
@@ -131,6 +141,18 @@ func checkKilled(t *testing.T, dir string, d diskq.Durability, acked sluice.Offs
 			off += 3
 		default:
 			t.Fatalf("%v: value %d = %q: no whole append", d, off, v)
+		}
+	}
+	return r.next
+}
+
+// checkFollower reads up to the end that another process left.
+func checkFollower(t *testing.T, c *sluice.Cursor[string], d diskq.Durability, end sluice.Offset) {
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for c.Offset() < end {
+		if v, err := c.Next(ctx); err != nil || v != "1 alone" && v[:2] != "3 " {
+			t.Fatalf("%v: the follower got %q, %v at %d, before the end at %d", d, v, err, c.Offset(), end)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package diskq
 
 import (
+	"encoding/binary"
+	"hash/crc32"
+
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/internal/fsx"
 )
@@ -83,4 +86,12 @@ func DecodeFooter(b []byte) (places int, ok bool) {
 func FollowOn(o ReaderOptions, fsys fsx.FS) ReaderOptions {
 	o.fs = fsys
 	return o
+}
+
+// WithVersion returns a segment file with another version in its header.
+func WithVersion(file []byte, v uint32) []byte {
+	b := append([]byte(nil), file...)
+	binary.LittleEndian.PutUint32(b[8:], v)
+	binary.LittleEndian.PutUint32(b[headerSize-4:], crc32.Checksum(b[:headerSize-4], castagnoli))
+	return b
 }
