@@ -272,7 +272,7 @@ func (w *writer) goOnAt(next sluice.Offset, surveys []*survey) error {
 			continue // gone; or its end, or its header, is damaged: it stays as it is, to the last witness
 		}
 		v.g.places = trimPlaces(v.places, v.endPos)
-		w.unmade.old = append(w.unmade.old, oldSegment{
+		w.unmade.old = append(w.unmade.old, &oldSegment{
 			g: v.g, end: v.endPos, next: v.end, head: v.head, time: v.last.time,
 		})
 	}
@@ -286,7 +286,7 @@ func (w *writer) goOnAt(next sluice.Offset, surveys []*survey) error {
 type unmade struct {
 	g     *segment
 	begin []byte
-	old   []oldSegment
+	old   []*oldSegment
 }
 
 // makeLocked makes the unmade segment.

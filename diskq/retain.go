@@ -97,13 +97,13 @@ func (w *writer) dropFirst(g, second *segment) error {
 	w.segments.mu.Unlock()
 	w.mu.Lock()
 	w.others -= g.size.Load()
-	var unsealed oldSegment
+	var unsealed *oldSegment
 	if len(w.old) > 0 && w.old[0].g == g {
 		unsealed = w.old[0]
 		w.old = w.old[1:]
 	}
 	w.mu.Unlock()
-	if unsealed.file != nil {
+	if unsealed != nil && unsealed.file != nil {
 		unsealed.file.Close() // it is removed in any case
 	}
 	err := w.files.drop(g)

@@ -57,7 +57,7 @@ func (w *writer) rollLocked() error {
 		return w.undoRollLocked(g.name, err)
 	}
 	last := w.b.seg
-	w.old = append(w.old, oldSegment{
+	w.old = append(w.old, &oldSegment{
 		g: last, file: w.file, end: w.endLocked(), next: w.n, head: *last.head, time: w.now, saved: !w.unsaved,
 	})
 	last.size.Store(w.endLocked() + footerRoom(w.endLocked())) // until it is sealed

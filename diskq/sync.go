@@ -30,8 +30,8 @@ func (w *writer) syncHeld() error {
 	if !unsaved && !newName {
 		return nil
 	}
-	for i := range old {
-		if err := w.syncOld(&old[i]); err != nil {
+	for _, o := range old {
+		if err := w.syncOld(o); err != nil {
 			return err
 		}
 	}
@@ -94,7 +94,7 @@ func (w *writer) sealAll() error {
 		}
 		o := w.old[0]
 		w.mu.Unlock()
-		err := w.seal(&o)
+		err := w.seal(o)
 		w.mu.Lock()
 		w.old = w.old[1:]
 		w.mu.Unlock()

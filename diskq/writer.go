@@ -52,7 +52,7 @@ type writer struct {
 	point   bool          // a sync point is due
 	pointAt int64         // where the last one is
 	others  int64         // bytes of all segments but the last
-	old     []oldSegment  // rolled and not sealed yet, oldest first
+	old     []*oldSegment // rolled and not sealed yet, oldest first
 	unsaved bool          // there are written bytes that no sync was begun for
 	newName bool          // there are files in the directory that no directory sync was begun for
 	inFile  sluice.Offset // everything before is written
