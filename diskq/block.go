@@ -42,8 +42,8 @@ func (b *block) enter() bool {
 
 func (b *block) leave() { b.pins.Add(-1) }
 
-// copyTail copies what is published of g from pos on, and in memory, to dst. If there is nothing because it is in the file, inFile
-// is how far that goes: up to there all is written.
+// copyTail copies what is published of g from pos on, and in memory, to dst. If there is nothing because it is in the
+// file, inFile is how far that goes: up to there all is written.
 func (s *segments) copyTail(dst []byte, g *segment, pos int64) (n int, inFile int64) {
 	for {
 		b := s.tail.Load()

@@ -51,10 +51,10 @@ func (bytesCodec) bytes(v []byte) []byte                       { return v }
 func (bytesCodec) value(src []byte) []byte                     { return src }
 func (bytesCodec) keeps() bool                                 { return true }
 
-// LentBytes is [Bytes] for the fastest loops: values that are read are lent, and valid only until their cursor reads on, at the
-// latest the next value. So it is for loops whose body is done with a value when it ends. It is not for Chan with a buffer, for
-// slices.Collect, or whatever else keeps values: they would find others in their place. A queue may be opened with
-// either.
+// LentBytes is [Bytes] for the fastest loops: values that are read are lent, and valid only until their cursor is asked for
+// more. So it is for loops whose body is done with a value when it ends. It is not for Chan, slices.Collect, or whatever
+// else keeps values: they would find others in their place. A queue may be opened with either.
+// Cost: no allocation at all.
 func LentBytes() Codec[[]byte] { return lentCodec{} }
 
 type lentCodec struct{ bytesCodec }

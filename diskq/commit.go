@@ -48,8 +48,9 @@ func (w *writer) finish() error {
 	return err
 }
 
-// awaitLocked returns when g is settled. Of all who wait one leads: it commits what is there by then, wakes its group at once,
-// and one of the next group to lead. (A lock that is handed from one to the next costs a sync for every seven of 64 writers.)
+// awaitLocked returns when g is settled. Of all who wait one leads: it commits what is there by then, wakes its group at
+// once, and one of the next group to lead. (A lock that is handed from one to the next costs a sync for every seven of
+// 64 writers.)
 func (w *writer) awaitLocked(g *group) {
 	for !g.done {
 		if w.leading {
@@ -191,8 +192,8 @@ func (w *writer) write(file fsx.File, b *block, from, to int) error {
 // ahead is how much room is taken on the device at once. A file that has it is synced a third faster.
 const ahead = 4 << 20
 
-// preallocate takes room for a file that will be synced after each append. It is a hint: without room it is not repeated, and the
-// write says what is wrong.
+// preallocate takes room for a file that will be synced after each append. It is a hint: without room it is not
+// repeated, and the write says what is wrong.
 func (w *writer) preallocate(file fsx.File, end int64) {
 	if w.o.Durability != Durable || end <= w.allocated {
 		return

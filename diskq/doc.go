@@ -13,31 +13,33 @@
 //	defer cur.Close()
 //	for ev, err := range cur.All(ctx) { … }
 //
-// The directory holds segment files, named by their first offset, and a lock file. The segments are the only truth: there
-// is no position or depth beside them that could go stale. The format is in docs/diskq-format.md.
+// The directory holds segment files, named by their first offset, and a lock file. The segments are the only truth:
+// there is no position or depth beside them that could go stale. The format is in docs/diskq-format.md.
 //
 // # Durability
 //
-// [Written], the zero value, survives the end of the process, [Durable] the loss of power too, and [Buffered] is the fastest: see
-// [Durability], and docs/durability.md for which crash loses what. [DiskQueue.Sync] makes everything before it durable.
+// [Written], the zero value, survives the end of the process, [Durable] the loss of power too, and [Buffered] is the
+// fastest: see [Durability], and docs/durability.md for which crash loses what. [DiskQueue.Sync] makes everything before
+// it durable.
 //
 // # Concurrency
 //
 // Any number of goroutines may append, read (each with its own cursor), sync, trim and close at once. Concurrent appends
-// share writes and syncs. Readers of sealed segments take no lock but for the open file; those who follow the end copy it
-// out of the writer's buffer, without a system call. A thousand cursors share at most 64 descriptors.
+// share writes and syncs. Readers of sealed segments take no lock but for the open file; those who follow the end copy
+// it out of the writer's buffer, without a system call. A thousand cursors share at most 64 descriptors.
 //
 // One process at a time appends; [OpenReader] follows from another one.
 //
 // # Loss
 //
-// A value that can't be read back costs that value and no other: readers get a *[sluice.CorruptError] with its offset, the file
-// and the place, and everything else. What retention dropped is a *[sluice.LagError]. After a crash the end of the queue is what
-// was written whole: a batch of AppendAll is there as a whole or not at all, and an append that failed never appears.
+// A value that can't be read back costs that value and no other: readers get a *[sluice.CorruptError] with its offset,
+// the file and the place, and everything else. What retention dropped is a *[sluice.LagError]. After a crash the end of
+// the queue is what was written whole: a batch of AppendAll is there as a whole or not at all, and an append that failed
+// never appears.
 //
 // # Errors
 //
-// An append fails whole, and a later one may succeed: when there is room again, or when too many files were open. When an fsync fails the queue fails
-// until it is opened again, because nobody knows then what is on the disk: appends get the error, and readers do after
-// everything that was published.
+// An append fails whole, and a later one may succeed: when there is room again, or when too many files were open. When
+// an fsync fails the queue fails until it is opened again, because nobody knows then what is on the disk: appends get
+// the error, and readers do after everything that was published.
 package diskq

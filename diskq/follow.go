@@ -262,8 +262,8 @@ func (f *follower) see(p syncPoint) {
 	f.next.Store(max(f.next.Load(), int64(end)))
 }
 
-// overDamage moves to the next sync point that promises the record at which the window stands, and reports whether there is one.
-// If not, that record is one that is being written, and the window stays.
+// overDamage moves to the next sync point that promises the record at which the window stands, and reports whether there
+// is one. If not, that record is one that is being written, and the window stays.
 func (f *follower) overDamage() (bool, error) {
 	from := f.w.pos
 	found, err := f.w.resync(uint32(f.off - f.w.seg.first))

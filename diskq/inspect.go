@@ -96,7 +96,8 @@ func (r *Report) add(v *survey) {
 	})
 }
 
-// Destroy removes the files of a queue, and the directory if nothing else is in it. It fails with a *[LockedError] if the queue is open.
+// Destroy removes the files of a queue, and the directory if nothing else is in it. It fails with a *[LockedError] if
+// the queue is open.
 func Destroy(dir string) error { return destroy(fsx.OS{}, dir) }
 
 func destroy(fsys fsx.FS, dir string) error {

@@ -14,9 +14,9 @@ import (
 	"github.com/sluice-go/sluice/diskq"
 )
 
-// A real power cut, of a disk that is a file: ext4 on a loop device that commits nothing unasked for ten minutes. While a process
-// writes, it is stopped in its tracks, and the file copied: the copy is what a disk holds when the power goes. What the
-// copy holds once it is mounted must be all that was acknowledged by then. It needs root, and -exhaustive.
+// A real power cut, of a disk that is a file: ext4 on a loop device that commits nothing unasked for ten minutes. While
+// a process writes, it is stopped in its tracks, and the file copied: the copy is what a disk holds when the power goes.
+// What the copy holds once it is mounted must be all that was acknowledged by then. It needs root, and -exhaustive.
 func TestPowerCutOfALoopDevice(t *testing.T) {
 	if !*exhaustive {
 		t.Skip("it needs -exhaustive, and root")

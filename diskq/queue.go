@@ -172,7 +172,7 @@ func makeDir(fsys fsx.FS, dir string) error {
 // cut before that leaves: a value that failed with Durable may be there.)
 //
 // Append waits for other appends, for the disk and, with [Block], for room. Only the wait for room ends when ctx does.
-// Cost: with Bytes no allocation; see the package comment for the times.
+// Cost: with Bytes no allocation; see BenchmarkAppend.
 func (q *DiskQueue[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
 	if q.direct != nil {
 		return q.w.append(ctx, q.direct.bytes(v))
@@ -335,6 +335,6 @@ func (q *DiskQueue[T]) Empty() error {
 // offsets outside the queue keeps the epoch with them, and begins anew if it is another.
 func (q *DiskQueue[T]) Epoch() uint64 { return q.w.epoch.Load() }
 
-// Close writes and syncs everything, seals the last segment and lets go of the queue. Cursors get what is retained, then the end.
-// An error says that not everything is on stable storage. It is idempotent.
+// Close writes and syncs everything, seals the last segment and lets go of the queue. Cursors get what is retained, then
+// the end. An error says that not everything is on stable storage. It is idempotent.
 func (q *DiskQueue[T]) Close() error { return q.w.close() }

@@ -159,8 +159,8 @@ func (r *reader[T]) locate(off sluice.Offset) error {
 	return r.w.enter(g, pos)
 }
 
-// readSegment appends values to the batch, from off on up to end, all of them in the window's segment, and returns the offset
-// behind them.
+// readSegment appends values to the batch, from off on up to end, all of them in the window's segment, and returns the
+// offset behind them.
 func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 	for off < end && len(r.batch) < maxBatch {
 		if r.raw != nil {

@@ -25,7 +25,8 @@ type Recovery struct {
 	NewEpoch bool
 }
 
-// open finds the end of the queue, and leaves it so that appends can go on there. The caller has the lock, and nobody reads yet.
+// open finds the end of the queue, and leaves it so that appends can go on there. The caller has the lock, and nobody
+// reads yet.
 func (w *writer) open() error {
 	list, err := readDir(w.fs, w.dir)
 	if err != nil {

@@ -21,8 +21,8 @@ const temporary = "segment.tmp"
 // maxOld is how many complete segments may wait to be sealed. Then a roll waits for the disk.
 const maxOld = 8
 
-// newSegmentLocked returns a segment that begins at first, and what its file begins with: the header and a sync point, of a session that
-// is open or closed.
+// newSegmentLocked returns a segment that begins at first, and what its file begins with: the header and a sync point,
+// of a session that is open or closed.
 func (w *writer) newSegmentLocked(first sluice.Offset, closed bool) (*segment, []byte) {
 	g := newSegment(w.dir, first, 0)
 	g.head = &header{
@@ -41,7 +41,8 @@ func (w *writer) newSegmentLocked(first sluice.Offset, closed bool) (*segment, [
 	return g, b
 }
 
-// rollLocked begins a new segment. All of the last one is written; the caller holds writing. On an error nothing has changed.
+// rollLocked begins a new segment. All of the last one is written; the caller holds writing. On an error nothing has
+// changed.
 func (w *writer) rollLocked() error {
 	if len(w.old) >= maxOld {
 		w.mu.Unlock()
@@ -80,8 +81,9 @@ func (w *writer) beginFile(name string, begin []byte) (fsx.File, error) {
 	return f, nil
 }
 
-// undoRollLocked removes what is there of a segment that could not be begun, and returns the error. It must be gone for certain before
-// anything else is appended: its name would bound the last segment, and a crash then hide all that comes behind.
+// undoRollLocked removes what is there of a segment that could not be begun, and returns the error. It must be gone for
+// certain before anything else is appended: its name would bound the last segment, and a crash then hide all that comes
+// behind.
 func (w *writer) undoRollLocked(name string, err error) error {
 	gone := w.fs.Remove(name)
 	if errors.Is(gone, fs.ErrNotExist) {

@@ -83,7 +83,8 @@ func readHeader(f fsx.File) (header, error) {
 	return guessHeader(f)
 }
 
-// guessHeader looks for a footer or a sync point that is true to itself: its checksum holds with the segment's id that it names.
+// guessHeader looks for a footer or a sync point that is true to itself: its checksum holds with the segment's id that
+// it names.
 func guessHeader(f fsx.File) (h header, err error) {
 	foot, _, err := readFooter(f, unknownID)
 	if err == nil {

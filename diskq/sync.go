@@ -80,8 +80,8 @@ func (w *writer) failed(err error) error {
 	return err
 }
 
-// sealAll seals the complete segments, oldest first. The caller holds syncing. A footer that can't be written, for want of room, is
-// done without: the index stays in memory, and the next Open looks at the segment as if it were the last.
+// sealAll seals the complete segments, oldest first. The caller holds syncing. A footer that can't be written, for want
+// of room, is done without: the index stays in memory, and the next Open looks at the segment as if it were the last.
 func (w *writer) sealAll() error {
 	if err := w.syncHeld(); err != nil {
 		return err

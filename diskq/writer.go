@@ -16,14 +16,14 @@ import (
 // A writer is the part of a queue that one process at a time has: it puts frames into the tail block, writes them to the
 // segment, syncs, rolls and drops. It knows nothing of values.
 //
-// An append puts its frames into the block under mu, which takes nanoseconds. With Buffered that is all: they are published at
-// once, and written by whoever needs the room, or the keeper. Else the appender then asks for writing: whoever gets it
-// writes (and, with Durable, syncs) everything that lies in the block by then, publishes it, and settles the group of
-// all those appends; the next ones in line find theirs settled. So a write, or a sync, is shared by everybody who came while the one
-// before was under way.
+// An append puts its frames into the block under mu, which takes nanoseconds. With Buffered that is all: they are
+// published at once, and written by whoever needs the room, or the keeper. Else the appender then asks for writing:
+// whoever gets it writes (and, with Durable, syncs) everything that lies in the block by then, publishes it, and settles
+// the group of all those appends; the next ones in line find theirs settled. So a write, or a sync, is shared by
+// everybody who came while the one before was under way.
 //
-// lock order: writing, then syncing, then mu, then those of segments, segment and files. writing and syncing are held over
-// system calls, never while waiting for a reader, a consumer or ctx.
+// lock order: writing, then syncing, then mu, then those of segments, segment and files. writing and syncing are held
+// over system calls, never while waiting for a reader, a consumer or ctx.
 type writer struct {
 	segments
 	o     Options

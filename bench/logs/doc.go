@@ -12,8 +12,8 @@
 //
 // # Honesty
 //
-// Each record carries its number, and each reader checks number and length of every record that it gets; a shape fails if one is
-// missing. Where a rival lends its records (Prometheus, tidwall/wal with NoCopy) diskq does too; the row of kept values has what its
-// Bytes codec costs. All files lie in one temporary directory on the disk that TMPDIR is on, and are removed after each run. Before a run
-// everything that others left to write is written.
+// Each record carries its number, and each reader checks number and length of every record that it gets; a shape fails
+// if one is missing. Where a rival lends its records (Prometheus, tidwall/wal with NoCopy) diskq does too; the row of
+// kept values has what its Bytes codec costs. All files lie in one temporary directory on the disk that TMPDIR is on,
+// and are removed after each run. Before a run everything that others left to write is written.
 package logs

@@ -7,8 +7,8 @@ import (
 	nsq "github.com/nsqio/go-diskqueue"
 )
 
-// nsqLog is nsqio/go-diskqueue with the options of nsqd: files of 100 MB, a sync every 2500 messages or 2 s. Each message is a write
-// of its own, handed over to one goroutine.
+// nsqLog is nsqio/go-diskqueue with the options of nsqd: files of 100 MB, a sync every 2500 messages or 2 s. Each
+// message is a write of its own, handed over to one goroutine.
 type nsqLog struct{ nsq.Interface }
 
 func openNsq(syncEvery int64) func(dir string) (Log, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/vfs"
 )
 
-// pebbleLog is Pebble's write-ahead log: a buffer and a flushing goroutine. Its callers hold a lock, as Pebble's commit pipeline
-// does.
+// pebbleLog is Pebble's write-ahead log: a buffer and a flushing goroutine. Its callers hold a lock, as Pebble's commit
+// pipeline does.
 type pebbleLog struct {
 	mu   sync.Mutex
 	w    *record.LogWriter

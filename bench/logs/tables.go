@@ -32,8 +32,8 @@ func syncing() []Rival {
 	}
 }
 
-// Tables returns the tables of this package for n records of 100 bytes, fewer where they are larger or synced, with the goals that package diskq
-// is held to.
+// Tables returns the tables of this package for n records of 100 bytes, fewer where they are larger or synced, with the
+// goals that package diskq is held to.
 func Tables(n int) []*ratio.Table {
 	return []*ratio.Table{
 		bufferedTable(n, 100, 1, 20, 2.5),

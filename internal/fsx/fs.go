@@ -8,7 +8,8 @@ import (
 	"os"
 )
 
-// FS is what the stores need of a file system. Names are paths as package filepath makes them; flags are those of package os.
+// FS is what the stores need of a file system. Names are paths as package filepath makes them; flags are those of
+// package os.
 type FS interface {
 	// OpenFile opens a file; flag is made of os.O_RDONLY, O_WRONLY, O_RDWR, O_APPEND, O_CREATE, O_EXCL and O_TRUNC.
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)

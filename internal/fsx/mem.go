@@ -31,8 +31,8 @@ type MemOptions struct {
 
 // Mem is a file system in memory that fails when it is told to: see [Mem.Inject], [Mem.SetRoom], [Mem.SetMaxOpen],
 // [Mem.PowerCut] and [Mem.Kill]. It knows what has been synced and what has not. Everything that it does depends on its
-// calls alone, and on the seed that PowerCut is given. A file's times are those of package time, so of the bubble in a synctest
-// bubble.
+// calls alone, and on the seed that PowerCut is given. A file's times are those of package time, so of the bubble in a
+// synctest bubble.
 type Mem struct {
 	mu      sync.Mutex
 	o       MemOptions
