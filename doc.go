@@ -7,6 +7,7 @@
 //   - [github.com/sluice-go/sluice/replay] keeps everything in memory, or a retention limit.
 //   - [github.com/sluice-go/sluice/ring] keeps the last N values in fixed memory: it laps a slow reader, and tells it what it
 //     missed, or waits for it.
+//   - [github.com/sluice-go/sluice/diskq] keeps what retention says on disk, through crashes.
 //
 // Package [github.com/sluice-go/sluice/topic] is a hub of many named ones, and cursors over several of them.
 //
