@@ -179,7 +179,7 @@ func (f *follower) refresh(list bool) error {
 	}
 	before := f.next.Load()
 	err := f.look()
-	if err == nil && f.next.Load() == before && (list || time.Since(f.listed) >= relist) {
+	if err == nil && (list || f.next.Load() == before && time.Since(f.listed) >= relist) {
 		err = f.relist()
 	}
 	if errors.Is(err, ErrCutBack) {
@@ -328,6 +328,8 @@ func (f *follower) replaced() (bool, error) {
 	if errors.Is(err, errHeader) {
 		return false, nil // not whole yet
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	return err == nil && (g.head == nil || g.head.id != h.id), err
 }
 
