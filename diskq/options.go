@@ -83,6 +83,11 @@ type Options struct {
 
 	WhenFull WhenFull
 
+	// DeleteConsumed drops a segment when every consumer is past it: the queue is a FIFO. A consumer that never reads holds
+	// everything back, until MaxBytes decides; it is found in Stats, and ended by RemoveConsumer. While there is no consumer
+	// nothing is dropped.
+	DeleteConsumed bool
+
 	// MaxAge is how long values are kept: a segment is dropped when the newest value in it is older. The files hold values
 	// of a quarter of MaxAge at most, so nothing is kept for longer than 1.25 MaxAge. 0: for ever.
 	MaxAge time.Duration

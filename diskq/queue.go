@@ -20,6 +20,7 @@ type DiskQueue[T any] struct {
 	w       *writer
 	codec   Codec[T]
 	direct  direct[T] // the codec, if its values are bytes already
+	marks   *bookmarks
 	scratch scratches // values are encoded outside of all locks
 }
 
@@ -91,7 +92,12 @@ func Open[T any](dir string, codec Codec[T], o Options) (*DiskQueue[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &DiskQueue[T]{w: w, codec: codec}
+	marks, err := openBookmarks(w)
+	if err != nil {
+		return nil, fmt.Errorf("diskq: open %s: %w", dir, errors.Join(err, w.close()))
+	}
+	w.consumed = marks.makeRoom
+	q := &DiskQueue[T]{w: w, codec: codec, marks: marks}
 	q.direct, _ = codec.(direct[T])
 	return q, nil
 }
@@ -335,6 +341,6 @@ func (q *DiskQueue[T]) Empty() error {
 // offsets outside the queue keeps the epoch with them, and begins anew if it is another.
 func (q *DiskQueue[T]) Epoch() uint64 { return q.w.epoch.Load() }
 
-// Close writes and syncs everything, seals the last segment and lets go of the queue. Cursors get what is retained, then
-// the end. An error says that not everything is on stable storage. It is idempotent.
-func (q *DiskQueue[T]) Close() error { return q.w.close() }
+// Close closes the consumers, writes and syncs everything, seals the last segment and lets go of the queue. Cursors get what
+// is retained, then the end. An error says that not everything is on stable storage. It is idempotent.
+func (q *DiskQueue[T]) Close() error { return errors.Join(q.marks.close(), q.w.close()) }

@@ -142,9 +142,11 @@ func (w *writer) waitForRoom(ctx context.Context, size int) error {
 	}
 	var waiter notify.Waiter
 	var parking notify.Parking
-	return w.room.Wait(ctx, &waiter, &parking, func() bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return w.err != nil || w.fitsQueueLocked(size)
-	})
+	return w.room.Wait(ctx, &waiter, &parking, func() bool { return w.hasRoom(size) })
+}
+
+func (w *writer) hasRoom(size int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err != nil || w.fitsQueueLocked(size)
 }

@@ -12,6 +12,8 @@ type Stats struct {
 	Writes      int64    // of frames, since Open
 	Syncs       int64    // of files, since Open
 	Recovery    Recovery // what Open found
+
+	Consumers []ConsumerStats // all there are, open or not, sorted by name
 }
 
 // Stats returns what the queue holds and has done. It costs some locks for nanoseconds.
@@ -26,5 +28,6 @@ func (q *DiskQueue[T]) Stats() Stats {
 	s.Bytes = w.others + w.endLocked()
 	w.mu.Unlock()
 	s.First, s.Next = w.bounds()
+	s.Consumers = q.marks.stats()
 	return s
 }

@@ -15,6 +15,13 @@ func (w *writer) makeRoom(ctx context.Context, size, records int) error {
 	if err != nil || !full {
 		return err
 	}
+	if w.o.DeleteConsumed {
+		w.starved.Add(1) // before the look: whoever is done with more from here on sees it
+		defer w.starved.Add(-1)
+		if err := w.consumed(); err != nil || w.hasRoom(size) {
+			return err
+		}
+	}
 	switch w.o.WhenFull {
 	case Fail:
 		return ErrFull

@@ -68,7 +68,9 @@ type writer struct {
 
 	synced atomic.Int64 // everything before that offset is on stable storage; changed under syncing
 
-	room     notify.List // appends that wait for room
+	room     notify.List  // appends that wait for room
+	starved  atomic.Int32 // how many appends look for room that consumers make; see Options.DeleteConsumed
+	consumed func() error // has consumers make room, as far as they can now; constant once appends may come
 	keeper   chan struct{}
 	quit     chan struct{}
 	done     chan struct{}
