@@ -183,29 +183,11 @@ func (b *bookmark) create() error {
 		b.file.Close() // nothing is expected of it any more
 		b.file = nil
 	}
-	f, err := b.fs.OpenFile(b.path+temporarySuffix, openCreate, 0o600)
-	if err != nil {
-		return err
-	}
 	b.seq++
 	data := slot{b.seq, b.position, b.marks}.append(nil)
-	data = append(data, make([]byte, 2*slotSize-len(data))...)
-	_, err = f.WriteAt(data, 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	f, err := replaceFile(b.fs, b.dir, b.path, append(data, make([]byte, 2*slotSize-len(data))...))
+	if err != nil {
 		return err
-	}
-	if err := b.fs.Rename(b.path+temporarySuffix, b.path); err != nil {
-		return err
-	}
-	if f, err = b.fs.OpenFile(b.path, openReadWrite, 0); err != nil {
-		return err
-	}
-	// Where directories can't be synced (Windows) it is the sync of a file behind the rename that makes the name last.
-	if err := errors.Join(f.Sync(), b.fs.SyncDir(b.dir)); err != nil {
-		return errors.Join(err, f.Close())
 	}
 	b.file, b.broken, b.unsynced, b.target = f, false, false, 1
 	b.synced.Store(int64(b.position))

@@ -368,6 +368,7 @@ func TestAll(t *testing.T) {
 	}
 	depth(t, c, 1, 0)
 	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	why := errors.New("enough")
 	var errs []error
 	for d, err := range c.All(ctx) {

@@ -117,7 +117,7 @@ func destroy(fsys fsx.FS, dir string) error {
 	}
 	var errs []error
 	for _, e := range slices.Backward(entries) { // the newest first: what a crash leaves is a shorter queue
-		if _, ok := segmentFirst(e.Name()); ok || e.Name() == temporary || isBookmark(e.Name()) {
+		if _, ok := segmentFirst(e.Name()); ok || e.Name() == temporary || isBookmark(e.Name()) || isImport(e.Name()) {
 			errs = append(errs, fsys.Remove(join(dir, e.Name())))
 		}
 	}

@@ -107,6 +107,10 @@ func (w *writer) checkCodec() error {
 
 // resume goes on in a segment that was closed. Its footer stays until something is appended.
 func (w *writer) resume(g *segment, head header, foot footer, pos int64) error {
+	// Its name may be in the system's cache only, if the process ended just when it was made.
+	if err := w.fs.SyncDir(w.dir); err != nil {
+		return err
+	}
 	w.queue, w.recovery.Clean = head.queue, true
 	w.epoch.Store(foot.epoch)
 	g.places = foot.places
