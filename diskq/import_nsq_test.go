@@ -182,9 +182,12 @@ func importInterrupted(files map[int][]byte, o diskq.Options, batch int, rounds 
 			got, err = importedBy(q)
 			return got, errors.Join(err, q.Close())
 		}
-		if x.Fault > 0 {
-			m.Inject(fsx.Nth(int64(x.At), []error{errors.New("an error"), fsx.ErrPowerCut}[x.Fault-1],
-				fsx.OpWrite|fsx.OpSync|fsx.OpRename|fsx.OpSyncDir|fsx.OpOpen|fsx.OpTruncate|fsx.OpRead))
+		const kinds = fsx.OpWrite | fsx.OpRename | fsx.OpSyncDir | fsx.OpOpen | fsx.OpTruncate | fsx.OpRead
+		switch x.Fault {
+		case 1: // of anything but an fsync: what one that failed has lost is still to be read, until the power goes
+			m.Inject(fsx.Nth(int64(x.At), errors.New("an error"), kinds))
+		case 2:
+			m.Inject(fsx.Nth(int64(x.At), fsx.ErrPowerCut, kinds|fsx.OpSync))
 		}
 		_, err = diskq.ImportInBatches(nsqDir, "q", q, batch)
 		if x.Fault == 0 && err != nil {
