@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/sluice-go/sluice/bench/helpers"
+	"github.com/sluice-go/sluice/bench/jobs"
 	"github.com/sluice-go/sluice/bench/logs"
 	"github.com/sluice-go/sluice/bench/ratio"
 	"github.com/sluice-go/sluice/bench/rings"
@@ -56,6 +57,7 @@ func measure(rounds, n int, run string, patience time.Duration) error {
 		rings.Tables(n),
 		streams.Tables(n),
 		logs.Tables(n),
+		jobs.Tables(n),
 		topics.Tables(n),
 		spools.Tables(n),
 		helpers.Tables(n),
