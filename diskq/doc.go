@@ -13,8 +13,13 @@
 //	defer cur.Close()
 //	for ev, err := range cur.All(ctx) { … }
 //
-// The directory holds segment files, named by their first offset, and a lock file. The segments are the only truth:
-// there is no position or depth beside them that could go stale. The format is in docs/diskq-format.md.
+// As a work queue, with [Consumer]: each value goes to one of those who receive, and is gone when he says so.
+//
+//	jobs, err := q.Consumer("jobs", diskq.ConsumerOptions{AckWait: time.Minute})
+//	for d, err := range jobs.All(ctx) { …; d.Ack() }
+//
+// The directory holds segment files, named by their first offset, a lock file, and a small file for each consumer.
+// The segments are the only truth: there is no end or depth beside them that could go stale. The format is in docs/diskq-format.md.
 //
 // # Durability
 //
@@ -28,6 +33,9 @@
 // share writes and syncs. Readers of sealed segments take no lock but for the open file; those who follow the end copy
 // it out of the writer's buffer, without a system call. A thousand cursors share at most 64 descriptors.
 //
+// A consumer is shared by any number of goroutines and channels. It has a goroutine, one more for dead letters, and one
+// for each channel.
+//
 // One process at a time appends; [OpenReader] follows from another one.
 //
 // # Loss
@@ -36,6 +44,9 @@
 // the file and the place, and everything else. What retention dropped is a *[sluice.LagError]. After a crash the end of
 // the queue is what was written whole: a batch of AppendAll is there as a whole or not at all, and an append that failed
 // never appears.
+//
+// A consumer hands out each value at least once: again if it was not acknowledged, or if that was not saved when the
+// process ended. Where a crash takes values, consumers that were past them are moved back, and say so in their Stats.
 //
 // # Errors
 //
