@@ -39,11 +39,8 @@ func (c *Consumer[T]) All(ctx context.Context) iter.Seq2[Delivery[T], error] {
 }
 
 func isGap(err error) bool {
-	switch err.(type) {
-	case *sluice.LagError, *sluice.CorruptError:
-		return true
-	}
-	return false
+	_, ok := err.(sluice.Gap)
+	return ok
 }
 
 // A grip is what takeLocked came to.
@@ -227,13 +224,11 @@ func (c *Consumer[T]) toldLocked() bool {
 }
 
 func gapEnd(err error) (to sluice.Offset, ok bool) {
-	switch gap := err.(type) {
-	case *sluice.LagError:
-		return gap.To, true
-	case *sluice.CorruptError:
-		return gap.To, true
+	gap, ok := err.(sluice.Gap)
+	if ok {
+		_, to = gap.Gap()
 	}
-	return 0, false
+	return to, ok
 }
 
 // A sleeper is somebody who waits for work.

@@ -28,6 +28,7 @@ func (q *DiskQueue[T]) Stats() Stats {
 	s.Bytes = w.others + w.endLocked()
 	w.mu.Unlock()
 	s.First, s.Next = w.bounds()
+	s.Synced = min(s.Synced, s.Next) // a durable append is synced before readers see it
 	s.Consumers = q.marks.stats()
 	return s
 }
