@@ -23,8 +23,10 @@ type cache struct {
 	stop      context.CancelFunc // ends the downloads
 	download  func(*entry)       // runs one until stop
 	downloads sync.WaitGroup
+	clients   sync.WaitGroup
 
 	mu      sync.Mutex
+	closed  bool
 	entries map[string]*entry
 	order   []string // the keys of complete entries, oldest first
 }
@@ -45,16 +47,21 @@ func newCache(origin *url.URL, transport http.RoundTripper, most int, memory int
 	return c
 }
 
-// close ends the downloads and drops everything.
+// close ends the downloads, drops everything, and waits for the clients: the last one who reads a temporary file deletes it.
+// Close their connections before.
 func (c *cache) close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
 	c.stop()
 	c.downloads.Wait()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, e := range c.entries {
 		drop(e)
 	}
 	clear(c.entries)
+	c.mu.Unlock()
+	c.clients.Wait()
 }
 
 func (c *cache) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -63,6 +70,11 @@ func (c *cache) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	e, r := c.find(req.URL.RequestURI())
+	if e == nil {
+		http.Error(w, "the cache is closed", http.StatusServiceUnavailable)
+		return
+	}
+	defer c.clients.Done()
 	defer r.Close()
 	select {
 	case <-e.ready:
@@ -80,10 +92,15 @@ func (c *cache) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// find returns the entry of key with a reader of its own, and starts a download if there is none.
+// find returns the entry of key with a reader of its own, and starts a download if there is none. It returns nil if c is closed,
+// and else counts a client.
 func (c *cache) find(key string) (*entry, *replay.BufferReader) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return nil, nil
+	}
+	c.clients.Add(1)
 	e := c.entries[key]
 	if e == nil {
 		e = &entry{key: key, ready: make(chan struct{}), body: replay.NewBuffer(replay.BufferOptions{SpillBytes: c.memory})}
@@ -110,10 +127,11 @@ func (c *cache) fill(ctx context.Context, e *entry) error {
 }
 
 func (c *cache) get(ctx context.Context, key string) (*http.Response, error) {
-	u, err := c.origin.Parse(key)
+	u, err := url.ParseRequestURI(key) // not origin.Parse, which takes //other.example/ for another host
 	if err != nil {
 		return nil, err
 	}
+	u.Scheme, u.Host = c.origin.Scheme, c.origin.Host
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 // site is a cache in front of an origin, both at work.
@@ -148,6 +149,70 @@ func TestOldEntriesLeave(t *testing.T) {
 			t.Errorf("after request %d, %s, the origin got %d, want %d", i, path, s.requests.Load(), want)
 		}
 	}
+}
+
+// A path that looks like another host is a path of the origin.
+func TestNoOtherHost(t *testing.T) {
+	s := newSite(t, 2, 1, func(w http.ResponseWriter, req *http.Request) { fmt.Fprint(w, "this is ", req.URL.Path) })
+	for _, path := range []string{"//127.0.0.1:1/a", "//user@127.0.0.1:1/a", "/http://127.0.0.1:1/a"} {
+		if status, body, err := s.get(path); status != 200 || body != "this is "+path || err != nil {
+			t.Errorf("GET %s = %d, %q, %v, want it from the origin", path, status, body, err)
+		}
+	}
+}
+
+// No temporary file is left behind, though a client is still there when the cache is closed.
+func TestCloseWaitsForClients(t *testing.T) {
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	t.Setenv("TMP", temp)
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(&url.URL{Scheme: "http", Host: "origin"}, always("some bytes"), 2, 1)
+		w := stuck{httptest.NewRecorder(), make(chan struct{})}
+		go c.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		synctest.Wait()
+		closed := make(chan struct{})
+		go func() {
+			c.close()
+			close(closed)
+		}()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Error("close does not wait for a client")
+		default:
+		}
+		late := httptest.NewRecorder()
+		if c.ServeHTTP(late, httptest.NewRequest(http.MethodGet, "/", nil)); late.Code != http.StatusServiceUnavailable {
+			t.Errorf("GET of a closed cache = %d, want 503", late.Code)
+		}
+		close(w.gate)
+		<-closed
+		if left, err := os.ReadDir(temp); len(left) != 0 || err != nil {
+			t.Errorf("the temporary directory holds %v, %v, want nothing", left, err)
+		}
+		if got := w.Body.String(); got != "some bytes" {
+			t.Errorf("the client got %q, want all", got)
+		}
+	})
+}
+
+// always is an origin that always gives this answer.
+type always string
+
+func (body always) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(string(body)))}, nil
+}
+
+// stuck is a client that takes nothing until its gate is closed.
+type stuck struct {
+	*httptest.ResponseRecorder
+	gate chan struct{}
+}
+
+func (s stuck) Write(p []byte) (int, error) {
+	<-s.gate
+	return s.ResponseRecorder.Write(p)
 }
 
 func TestErrorsAreNotKept(t *testing.T) {
