@@ -15,6 +15,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -55,10 +56,12 @@ func run(ctx context.Context, serve string, memory int64, names []string) error 
 	}
 	b := replay.NewBuffer(replay.BufferOptions{SpillBytes: memory})
 	if serve != "" {
-		stop, err := listen(serve, b)
+		ln, err := net.Listen("tcp", serve)
 		if err != nil {
 			return err
 		}
+		fmt.Fprintf(os.Stderr, "tee: serving at http://%v/\n", ln.Addr())
+		stop := serveAt(ln, b)
 		defer func() {
 			<-ctx.Done()
 			stop()
@@ -102,8 +105,7 @@ func tee(ctx context.Context, b *replay.Buffer, in io.Reader, outputs []output) 
 	copied := make(chan error, 1) // its own goroutine, for a read of the input may wait when ctx is done
 	go func() {
 		_, err := b.ReadFrom(in)
-		copied <- err
-		b.CloseWithError(err)
+		copied <- cmp.Or(err, b.CloseWithError(err)) // whoever is told may remove b
 	}()
 	wg.Wait()
 	select {
@@ -117,16 +119,20 @@ func tee(ctx context.Context, b *replay.Buffer, in io.Reader, outputs []output) 
 	}
 }
 
-// listen serves b at address until stop is called.
-func listen(address string, b *replay.Buffer) (stop func() error, err error) {
-	ln, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	server := &http.Server{Handler: handler(b)}
+// serveAt serves b until stop is called, which waits for the clients, so that nobody reads the temporary file any more.
+func serveAt(ln net.Listener, b *replay.Buffer) (stop func()) {
+	var serving sync.RWMutex // each client holds it for reading, stop takes it for good
+	toAll := handler(b)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		serving.RLock()
+		defer serving.RUnlock()
+		toAll.ServeHTTP(w, req)
+	})}
 	go server.Serve(ln)
-	fmt.Fprintf(os.Stderr, "tee: serving at http://%v/\n", ln.Addr())
-	return server.Close, nil
+	return func() {
+		server.Close() // whose requests' contexts end
+		serving.Lock()
+	}
 }
 
 // handler answers with all of b, from the first byte on, as it comes.

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -116,6 +118,49 @@ func TestLateReader(t *testing.T) {
 	server.Close() // and with it the last reader
 	if err := b.Remove(); err != nil {
 		t.Errorf("Remove() = %v, want nil", err)
+	}
+}
+
+// When tee returns the buffer has ended, also if no output is left that waits for that.
+func TestEndedWhenItReturns(t *testing.T) {
+	for range 300 {
+		b := replay.NewBuffer(replay.BufferOptions{})
+		if err := tee(t.Context(), b, strings.NewReader("some input"), nil); err != nil {
+			t.Errorf("tee() = %v, want nil", err)
+		}
+		if err := b.Remove(); err != nil {
+			t.Fatalf("Remove() = %v, want nil", err)
+		}
+	}
+}
+
+// A client that is still there when the server stops leaves no temporary file behind.
+func TestStopServing(t *testing.T) {
+	dir := t.TempDir()
+	for range 20 {
+		b := replay.NewBuffer(replay.BufferOptions{SpillBytes: 4, Dir: dir})
+		io.WriteString(b, "some input")
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := serveAt(ln, b)
+		res, err := http.Get("http://" + ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(res.Body, make([]byte, 10)); err != nil {
+			t.Errorf("the client reads %v, want all", err)
+		}
+		b.Abort(nil)
+		stop()
+		if err := b.Remove(); err != nil {
+			t.Errorf("Remove() = %v, want nil", err)
+		}
+		if left, err := os.ReadDir(dir); len(left) != 0 || err != nil {
+			t.Fatalf("the directory holds %v, %v, want nothing", left, err)
+		}
+		res.Body.Close()
 	}
 }
 
