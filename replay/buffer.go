@@ -82,7 +82,7 @@ type BufferOptions struct {
 // NewBuffer returns an empty buffer in memory, which spills over into a file if the options say so. It panics if the options
 // make no sense: a negative number.
 //
-// A buffer in memory takes at most 5 % and 8 KiB more than what it keeps; with MaxBytes an eighth more, and 8 KiB. It grows by
+// A buffer in memory takes at most 5 % and 8 KiB more than what it keeps; with MaxBytes an eighth more, and 16 KiB. It grows by
 // that much at a time, by 256 KiB at most, and no Write copies what was written before.
 func NewBuffer(o BufferOptions) *Buffer { return newBuffer(fsx.OS{}, o) }
 
@@ -111,7 +111,7 @@ func newBuffer(fsys fsx.FS, o BufferOptions) *Buffer {
 func (b *Buffer) sizeBlocks(size int64) {
 	b.recent.size = size
 	if b.maxBytes > 0 {
-		b.store.wrap = b.maxBytes + size
+		b.store.wrap = min(b.maxBytes, math.MaxInt64-size) + size
 	}
 }
 

@@ -43,9 +43,9 @@ func (b *Buffer) roomLocked(end int64, need int) []byte {
 	return free[:min(int64(len(free)), b.split-end)]
 }
 
-// growLocked puts a new chunk behind the last one.
+// growLocked puts a new chunk behind the last one. The end is below split, behind which none of it would be used.
 func (b *Buffer) growLocked(end int64, need int) {
-	size := max(minBytesChunk, int64(need), (end-b.first.Load())/spareShare)
+	size := min(b.split-end, max(minBytesChunk, int64(need), (end-b.first.Load())/spareShare))
 	most := int64(maxBytesChunk)
 	if b.maxBytes > 0 { // memory comes back by whole chunks
 		most = min(most, max(minBytesChunk, b.maxBytes/16))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
 	"github.com/sluice-go/sluice/replay"
 )
 
@@ -26,15 +27,45 @@ func TestBufferHoldsLittleMore(t *testing.T) {
 			if write(t, b, data); written > 2000 && written&(written-1) > written/50 {
 				continue // not each time
 			}
-			held, chunks := int64(0), replay.ByteChunks(b)
-			for _, size := range chunks {
-				held += int64(size)
-			}
-			if most := max(b.Len()*21/20+8<<10, b.Len()+1<<10); held > most {
-				t.Fatalf("%d bytes in writes of %d: %d chunks hold %d, want %d at most", b.Len(), piece, len(chunks), held, most)
+			if got, most := held(b), max(b.Len()*21/20+8<<10, b.Len()+1<<10); got > most {
+				t.Fatalf("%d bytes in writes of %d: the chunks hold %d, want %d at most", b.Len(), piece, got, most)
 			}
 		}
 	}
+}
+
+// A limit holds at every moment: MaxBytes and an eighth, and 16 KiB; SpillBytes, and what the allocator rounds up.
+func TestBufferHoldsWhatItsOptionsSay(t *testing.T) {
+	for _, kept := range []int64{1, 1000, 25_000, 600_000, 16 * 40_961} {
+		for _, piece := range []int{1, 100, 5000, 300_000} {
+			disk := fsx.NewMem(fsx.MemOptions{})
+			limited := replay.NewBufferOn(disk, replay.BufferOptions{MaxBytes: kept})
+			spilling := replay.NewBufferOn(disk, replay.BufferOptions{SpillBytes: kept, Dir: "/"})
+			data := content(piece)
+			for written := int64(0); written < min(2*kept, 1000*int64(piece))+int64(piece); written += int64(piece) {
+				write(t, limited, data)
+				write(t, spilling, data)
+				if got, most := held(limited), kept*9/8+16<<10; got > most {
+					t.Fatalf("MaxBytes %d, writes of %d: the chunks hold %d, want %d at most", kept, piece, got, most)
+				}
+				if got, most := held(spilling), kept*21/20+8<<10; got > most {
+					t.Fatalf("SpillBytes %d, writes of %d: the chunks hold %d, want %d at most", kept, piece, got, most)
+				}
+			}
+			spilling.Abort(nil)
+			if err := spilling.Remove(); err != nil {
+				t.Errorf("Remove() = %v, want nil", err)
+			}
+		}
+	}
+}
+
+// held returns how many bytes the chunks of b have room for.
+func held(b *replay.Buffer) (n int64) {
+	for _, size := range replay.ByteChunks(b) {
+		n += int64(size)
+	}
+	return n
 }
 
 // The claim of 5 %, as the collector sees it.

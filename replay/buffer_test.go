@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -313,5 +314,24 @@ func TestBadBufferOptionsPanic(t *testing.T) {
 			}()
 			replay.NewBuffer(o)
 		}()
+	}
+}
+
+// Limits beyond all that is ever written are no limits.
+func TestLargestLimits(t *testing.T) {
+	for _, o := range []replay.BufferOptions{
+		{MaxBytes: math.MaxInt64},
+		{SpillBytes: math.MaxInt64},
+		{SpillBytes: math.MaxInt64, MaxBytes: math.MaxInt64},
+		{SpillBytes: 10, MaxBytes: math.MaxInt64},
+	} {
+		o.Dir = "/"
+		b := replay.NewBufferOn(fsx.NewMem(fsx.MemOptions{}), o)
+		data := content(300_000)
+		write(t, b, data)
+		b.Close()
+		r := b.NewReader()
+		wantAll(t, r, data, nil)
+		r.Close()
 	}
 }
