@@ -42,6 +42,9 @@ func (r *BufferReader) lookAt(off int64, at *chunk[byte]) (piece []byte, there i
 	}
 	for {
 		if first := b.first.Load(); off < first {
+			if r.hold.closed.Load() { // nothing was dropped for MaxBytes: the last reader of a removed buffer was closed meanwhile
+				return nil, 0, nil, sluice.ErrClosed
+			}
 			return nil, 0, nil, &sluice.LagError{From: sluice.Offset(off), To: sluice.Offset(first)}
 		}
 		end := b.tail.Next() // before the links: see chunk
