@@ -66,13 +66,16 @@ type Buffer struct {
 
 // BufferOptions says where the bytes of [NewBuffer] lie, and how many are kept. The zero BufferOptions keeps all in memory.
 type BufferOptions struct {
-	// MaxBytes is how many bytes are kept: the last ones. A reader that falls behind gets a *[sluice.LagError]. 0: all.
-	// Negative: NewBuffer panics.
+	// MaxBytes is how many bytes are kept: the last ones. A reader that falls behind gets a *[sluice.LagError], whose offsets are
+	// positions of bytes. It should be more than what is written in a few milliseconds, for a reader of small pieces rests that
+	// long, see [BufferReader.Read]. 0: all. Negative: NewBuffer panics.
 	MaxBytes int64
 
 	// SpillBytes is how many bytes are kept in memory, the first ones: those behind go to a temporary file, which is there
-	// from then until [Buffer.Remove]. 0: no file. Negative: NewBuffer panics. If MaxBytes is not larger, there is never a
-	// file; if it is, the file takes MaxBytes and 256 KiB at most, and is overwritten round and round.
+	// from then until [Buffer.Remove]: nothing else deletes it, nor does the end of the process. For that file the newest MiB
+	// lies in memory too until the stream ends, see [CreateBuffer], also for what happens when writing it fails. 0: no file.
+	// Negative: NewBuffer panics. If MaxBytes is not larger, there is never a file; if it is, the file takes MaxBytes and
+	// 256 KiB at most, and is overwritten round and round.
 	SpillBytes int64
 
 	// Dir is the directory of the temporary file. Empty: [os.TempDir].

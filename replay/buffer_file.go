@@ -23,7 +23,8 @@ import (
 // too, and readers get it behind all bytes that were written: those that are not in the file are kept in memory.
 //
 // The file does not say how the stream ended. Whoever leaves it for a later [OpenBuffer] should make sure that it was closed
-// without an error: rename it then, and [Buffer.Remove] it otherwise.
+// without an error: rename it then, and [Buffer.Remove] it otherwise. Readers that are open read on (Windows refuses to rename
+// while there are any); new ones of this buffer, and Remove, look for the old name: use OpenBuffer with the new one.
 func CreateBuffer(name string) (*Buffer, error) { return createBuffer(fsx.OS{}, name) }
 
 func createBuffer(fsys fsx.FS, name string) (*Buffer, error) {

@@ -180,7 +180,8 @@ func (r *BufferReader) lend() ([]byte, error) {
 
 // ReadAt reads len(p) bytes from position off. It waits for those that are not written yet, except that of a snapshot reader. It
 // returns fewer only with the error that says why: io.EOF where the stream ends, or, for a snapshot reader, where it does
-// now; a *[sluice.LagError] from the first byte that is not kept any more. It does not move the reader.
+// now; a *[sluice.LagError] from the first byte that is not kept any more. It does not move the reader. Only the end of the
+// stream, or Close of the reader, ends a wait.
 func (r *BufferReader) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, fmt.Errorf("replay: ReadAt: the position must be at least 0, got %d", off)
