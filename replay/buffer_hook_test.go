@@ -89,26 +89,31 @@ func TestOverwrittenWhileItIsRead(t *testing.T) {
 	}
 }
 
-// A reader that is closed in the middle of a read of the file, the last one of a removed buffer, gets no error but that of its Close.
+// A reader, the last one, that is closed in the middle of a read of the file gets no error but that of its Close, though the
+// file is closed, and, of a buffer that was removed, everything is gone.
 func TestClosedWhileItReads(t *testing.T) {
-	disk := &hookFS{FS: fsx.NewMem(fsx.MemOptions{})}
-	b, err := replay.CreateBufferOn(disk, "/b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, b, content(100))
-	b.Close()
-	r := b.NewReader()
-	if err := b.Remove(); err != nil {
-		t.Errorf("Remove() = %v, want nil", err)
-	}
-	disk.read = func() {
-		if err := r.Close(); err != nil {
-			t.Errorf("Close() = %v, want nil", err)
+	for _, remove := range []bool{false, true} {
+		disk := &hookFS{FS: fsx.NewMem(fsx.MemOptions{})}
+		b, err := replay.CreateBufferOn(disk, "/b")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if n, err := r.Read(make([]byte, 10)); n != 0 || err != sluice.ErrClosed {
-		t.Errorf("Read() = %v, %v, want 0, ErrClosed", n, err)
+		write(t, b, content(100))
+		b.Close()
+		r := b.NewReader()
+		if remove {
+			if err := b.Remove(); err != nil {
+				t.Errorf("Remove() = %v, want nil", err)
+			}
+		}
+		disk.read = func() {
+			if err := r.Close(); err != nil {
+				t.Errorf("Close() = %v, want nil", err)
+			}
+		}
+		if n, err := r.Read(make([]byte, 10)); n != 0 || err != sluice.ErrClosed {
+			t.Errorf("Read() = %v, %v, want 0, ErrClosed (removed: %t)", n, err, remove)
+		}
 	}
 }
 

@@ -128,16 +128,18 @@ func TestReadFromBesideOtherWriters(t *testing.T) {
 				t.Errorf("ReadFrom() = %v, %v, want 16, nil", n, err)
 			}
 		}
-		if n, err := b.ReadFrom(newMeddler(times, &log, reads)); n != 16*times || err != nil {
-			t.Errorf("ReadFrom() = %v, %v, want %v, nil", n, err, 16*times)
+		for _, pause := range []func(){writes, reads} {
+			if n, err := b.ReadFrom(newMeddler(times, &log, pause)); n != 16*times || err != nil {
+				t.Errorf("ReadFrom() = %v, %v, want %v, nil", n, err, 16*times)
+			}
+			if got := held(b); got > int64(log.Len()+log.Len()/8+4<<10) {
+				t.Errorf("the chunks hold %d bytes for %d", got, log.Len())
+			}
 		}
 		b.Close()
 		r := b.NewReader()
 		defer r.Close()
 		wantAll(t, r, []byte(log.String()), nil)
-		if got := held(b); got > int64(log.Len()+log.Len()/8+4<<10) {
-			t.Errorf("the chunks hold %d bytes for %d", got, log.Len())
-		}
 	})
 }
 
