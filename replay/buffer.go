@@ -44,7 +44,7 @@ type Buffer struct {
 	room room // where the next bytes go in memory; guarded by tail
 
 	// The bytes in memory. Its lock is tail, and its offsets are positions in the stream.
-	chain[byte]
+	chunks chain[byte]
 
 	// first is the position of the oldest retained byte. It only grows, and is stored under the lock: before the chain is
 	// trimmed, and before a byte of the file below it is overwritten.
@@ -104,7 +104,7 @@ func newBuffer(fsys fsx.FS, o BufferOptions) *Buffer {
 		b.store.dir = os.TempDir()
 	}
 	b.sizeBlocks(blockSize)
-	b.start(new(chunk[byte]))
+	b.chunks.start(new(chunk[byte]))
 	b.limitLocked()
 	return b
 }
@@ -184,7 +184,7 @@ func (b *Buffer) publishLocked(end int64) {
 	b.tail.Advance(end)
 	if first := end - b.maxBytes; b.maxBytes > 0 && first > 0 {
 		b.first.Store(first)
-		b.trimLocked(sluice.Offset(first))
+		b.chunks.trimLocked(sluice.Offset(first))
 	}
 	b.wake()
 }

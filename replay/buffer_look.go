@@ -69,12 +69,12 @@ func (r *BufferReader) lookAt(off int64, at *chunk[byte]) (piece []byte, there i
 // tells. at is as in lookAt.
 func (b *Buffer) piece(off int64, at *chunk[byte], end int64) ([]byte, *chunk[byte]) {
 	if at == nil {
-		at = b.find(sluice.Offset(off))
+		at = b.chunks.find(sluice.Offset(off))
 	}
 	for {
 		base := int64(at.base)
 		switch next := at.next.Load(); {
-		case next == b.cut, base > off:
+		case next == b.chunks.cut, base > off:
 			return nil, nil // trimmed since we looked at first
 		case next != nil && int64(next.base) <= off:
 			at = next

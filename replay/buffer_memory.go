@@ -51,7 +51,7 @@ func (b *Buffer) growLocked(end int64, need int) {
 		most = min(most, max(minBytesChunk, b.maxBytes/16))
 	}
 	slots := newBytes(int(min(size, most)))
-	b.addLocked(&chunk[byte]{base: sluice.Offset(end), slots: slots})
+	b.chunks.addLocked(&chunk[byte]{base: sluice.Offset(end), slots: slots})
 	b.room = room{open: slots, base: end, shared: b.room.shared}
 	b.limitLocked()
 }
@@ -161,8 +161,8 @@ func (b *Buffer) take(p []byte, lent bool, at int64) (n int, err error) {
 func (b *Buffer) freeLocked() {
 	end := b.tail.Next()
 	b.first.Store(end)
-	b.addLocked(&chunk[byte]{base: sluice.Offset(end)})
-	b.trimLocked(sluice.Offset(end))
+	b.chunks.addLocked(&chunk[byte]{base: sluice.Offset(end)})
+	b.chunks.trimLocked(sluice.Offset(end))
 	b.room = room{base: end}
 	b.limitLocked()
 	b.recent.dropLocked()

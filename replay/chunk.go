@@ -13,7 +13,7 @@ import (
 //   - base and slots never change, nor does a slot below the published end: writers fill slots, under the lock of
 //     Replay.tail, only from there on. A reader that loads the end from tail sees the slots below it whole: that pair
 //     orders everything in this package.
-//   - next goes nil -> the next chunk -> Replay.cut, skip likewise. next is set when the chunk gets no more values, before
+//   - next goes nil -> the next chunk -> chain.cut, skip likewise. next is set when the chunk gets no more values, before
 //     any later end is published: a reader that loads the end, and then next as nil, knows that all below that end is in
 //     this chunk. Both are cut when the chunk is trimmed away, so that a stalled reader, who holds this chunk, holds none
 //     of those behind it.

@@ -7,7 +7,7 @@ import (
 
 // ChunkSizes returns the sizes of the chunks that r holds, oldest first.
 func ChunkSizes[T any](r *Replay[T]) (sizes []int) {
-	for c := r.head.Load(); c != nil; c = c.next.Load() {
+	for c := r.chunks.head.Load(); c != nil; c = c.next.Load() {
 		sizes = append(sizes, len(c.slots))
 	}
 	return sizes
@@ -16,7 +16,7 @@ func ChunkSizes[T any](r *Replay[T]) (sizes []int) {
 // NewAt returns an empty log whose first value gets offset off.
 func NewAt[T any](o Options, off sluice.Offset) *Replay[T] {
 	r := New[T](o)
-	c := r.head.Load()
+	c := r.chunks.head.Load()
 	c.base = off
 	r.openLocked(c)
 	r.tail.Init(int64(off), false)
@@ -49,7 +49,7 @@ func FileName(b *Buffer) string {
 
 // ByteChunks returns the sizes of the chunks that b holds, oldest first.
 func ByteChunks(b *Buffer) (sizes []int) {
-	for c := b.head.Load(); c != nil; c = c.next.Load() {
+	for c := b.chunks.head.Load(); c != nil; c = c.next.Load() {
 		sizes = append(sizes, len(c.slots))
 	}
 	return sizes

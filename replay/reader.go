@@ -77,11 +77,11 @@ func (r *reader[T]) look() (c *chunk[T], n int, err error) {
 			return nil, 0, &sluice.LagError{From: r.off, To: first}
 		}
 		if r.at == nil {
-			r.at = r.log.find(r.off)
+			r.at = r.log.chunks.find(r.off)
 		}
 		end := sluice.Offset(r.log.tail.Next()) // before next: see chunk
 		switch next := r.at.next.Load(); {
-		case next == r.log.cut, r.at.base > r.off:
+		case next == r.log.chunks.cut, r.at.base > r.off:
 			r.at = nil // trimmed since we looked at first
 			continue
 		case next != nil && next.base <= r.off:

@@ -34,7 +34,7 @@ type Replay[T any] struct {
 	keep  retention[T] // what to drop when
 
 	// The values. Its lock is tail's. first lies in the head chunk, or behind it if it is the only one.
-	chain[T]
+	chunks chain[T]
 
 	// first is the oldest retained offset. It only grows. It is stored before head moves, and head before links are
 	// cut: a reader that finds its chunk cut finds a newer head, and one that finds head behind its own offset finds
@@ -62,7 +62,7 @@ type ending struct {
 func New[T any](o Options) *Replay[T] {
 	r := &Replay[T]{keep: newRetention[T](o), maxSize: maxChunkSize[T](o.MaxValues)}
 	c := newChunk[T](size0)
-	r.start(c)
+	r.chunks.start(c)
 	r.openLocked(c)
 	return r
 }
@@ -176,7 +176,7 @@ func (r *Replay[T]) growLocked(n int64) {
 func (r *Replay[T]) linkLocked(end sluice.Offset, size int) {
 	c := newChunk[T](size)
 	c.base = end
-	r.addLocked(c)
+	r.chunks.addLocked(c)
 	r.openLocked(c)
 }
 

@@ -177,7 +177,7 @@ func (r *Replay[T]) dropLocked(end, keep, last sluice.Offset) (emptied bool) {
 // many. It returns where it stopped. It stores first as it goes: if SizeOf panics the books are right.
 func (r *Replay[T]) unbookLocked(first, keep, last sluice.Offset) sluice.Offset {
 	k := &r.keep
-	c := r.head.Load()
+	c := r.chunks.head.Load()
 	for first < keep || k.bytes > k.maxBytes && first < last {
 		for next := c.next.Load(); next != nil && next.base <= first; next = c.next.Load() {
 			c = next
@@ -193,9 +193,9 @@ func (r *Replay[T]) unbookLocked(first, keep, last sluice.Offset) sluice.Offset 
 // one's place, so that the values are freed, and it returns true: readers that wait in the old one have to be woken to let
 // go of it too.
 func (r *Replay[T]) cutLocked(first, end sluice.Offset) (emptied bool) {
-	if emptied = first == end && r.last.Load().base < end; emptied {
+	if emptied = first == end && r.chunks.last.Load().base < end; emptied {
 		r.linkLocked(end, size0)
 	}
-	r.trimLocked(first)
+	r.chunks.trimLocked(first)
 	return emptied
 }
