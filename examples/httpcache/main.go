@@ -68,6 +68,7 @@ func run(ctx context.Context, addr, origin string, entries int, memory int64) er
 	c := newCache(u, http.DefaultTransport, entries, memory)
 	defer c.close()
 	server := &http.Server{Addr: addr, Handler: c}
+	defer server.Close() // before the cache
 	context.AfterFunc(ctx, func() { server.Close() })
 	fmt.Printf("caching %s at http://%s/\n", origin, addr)
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
