@@ -139,6 +139,7 @@ func TestSilentShortWrite(t *testing.T) {
 // Abort lets go of the descriptor, at whatever moment it comes, though nobody removes the buffer: at once, or when the last
 // reader leaves.
 func TestAbortClosesTheFile(t *testing.T) {
+	piece := content(50)
 	for i := range 300 {
 		disk := fsx.NewMem(fsx.MemOptions{})
 		b := replay.SmallBlocks(replay.NewBufferOn(disk, replay.BufferOptions{SpillBytes: 10, Dir: "/"}))
@@ -150,8 +151,10 @@ func TestAbortClosesTheFile(t *testing.T) {
 		go func() {
 			defer close(done)
 			close(started)
-			for range 20 {
-				b.Write(content(50))
+			for range 1000 { // until Abort, as a rule
+				if _, err := b.Write(piece); err != nil {
+					return
+				}
 			}
 		}()
 		<-started
