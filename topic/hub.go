@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/sluice-go/sluice"
 )
@@ -18,9 +17,7 @@ import (
 type Hub[K comparable, T any] struct {
 	open func(K) sluice.Log[T] // constant
 
-	// topics are found without a lock, so publishers don't slow each other down. It holds *Topic[K, T] by K; count is how many.
-	topics sync.Map
-	count  atomic.Int64
+	topics directory[K, T]
 
 	// making is held while a topic is made, while a subscription begins, and when the hub is closed. So whoever is in readers
 	// when a topic is made is asked about it, and whoever comes later finds it in topics; nobody publishes to it before that.
@@ -46,11 +43,13 @@ func New[K comparable, T any](open func(key K) sluice.Log[T]) *Hub[K, T] {
 	if open == nil {
 		panic("topic: New needs a function that makes the log of a topic, got nil")
 	}
-	return &Hub[K, T]{
+	h := &Hub[K, T]{
 		open:     open,
 		readers:  map[*reader[K, T]]struct{}{},
 		matchers: map[*reader[K, T]]struct{}{},
 	}
+	h.topics.init()
+	return h
 }
 
 // Publish appends v to the topic, which is made if it is not there, and returns v's offset in it. The log decides whether
@@ -91,8 +90,8 @@ func (h *Hub[K, T]) PublishAll(ctx context.Context, key K, vs []T) (first sluice
 
 // Topic returns the topic of that name, which is made if it is not there; on a closed hub that is [sluice.ErrClosed].
 func (h *Hub[K, T]) Topic(key K) (*Topic[K, T], error) {
-	if t, ok := h.topics.Load(key); ok {
-		return t.(*Topic[K, T]), nil
+	if t := h.topics.find(key); t != nil {
+		return t, nil
 	}
 	return h.make(key)
 }
@@ -100,25 +99,33 @@ func (h *Hub[K, T]) Topic(key K) (*Topic[K, T], error) {
 func (h *Hub[K, T]) make(key K) (*Topic[K, T], error) {
 	h.making.Lock()
 	defer h.making.Unlock()
-	if t, ok := h.topics.Load(key); ok { // another was faster
-		return t.(*Topic[K, T]), nil
+	if t := h.topics.find(key); t != nil { // another was faster
+		return t, nil
 	}
 	if h.closed {
 		return nil, sluice.ErrClosed
 	}
-	h.made++
-	t := &Topic[K, T]{key: key, log: h.open(key), number: h.made}
+	t := &Topic[K, T]{key: key, log: h.open(key)}
 	if t.log == nil {
 		panic(fmt.Sprintf("topic: the function given to New returned no log for topic %v", key))
 	}
+	h.made++
+	t.number = h.made
+	there := false
+	defer func() {
+		if !there { // a Match panicked: who follows t already gets its end, and then the next of its name
+			t.removed.Store(true)
+			t.Close()
+		}
+	}()
 	h.mu.Lock()
 	matchers := slices.Collect(maps.Keys(h.matchers))
 	h.mu.Unlock()
 	for _, r := range matchers {
 		r.meet(t)
 	}
-	h.count.Add(1)
-	h.topics.Store(key, t)
+	h.topics.put(t)
+	there = true
 	return t, nil
 }
 
@@ -126,12 +133,10 @@ func (h *Hub[K, T]) make(key K) (*Topic[K, T], error) {
 // subscribing to its name makes a new topic, with offsets of its own, which only subscriptions by Match follow unasked. A
 // subscription that nobody reads keeps the log in memory until it is closed. A topic that is not there is no error.
 func (h *Hub[K, T]) Remove(key K) error {
-	found, ok := h.topics.LoadAndDelete(key)
-	if !ok {
+	t := h.topics.delete(key)
+	if t == nil {
 		return nil
 	}
-	h.count.Add(-1)
-	t := found.(*Topic[K, T])
 	t.removed.Store(true)
 	return t.Close()
 }
@@ -139,15 +144,16 @@ func (h *Hub[K, T]) Remove(key K) error {
 // Keys returns the names of the topics, in no order. One that is made or removed while the loop runs may be missing or not.
 func (h *Hub[K, T]) Keys() iter.Seq[K] {
 	return func(yield func(K) bool) {
-		h.topics.Range(func(key, _ any) bool {
-			k, _ := key.(K) // K may be an interface type, and the key nil
-			return yield(k)
-		})
+		for t := range h.topics.each {
+			if !yield(t.key) {
+				return
+			}
+		}
 	}
 }
 
 // Len returns how many topics there are.
-func (h *Hub[K, T]) Len() int { return int(h.count.Load()) }
+func (h *Hub[K, T]) Len() int { return h.topics.len() }
 
 // Close closes the logs of all topics: publishing fails, subscriptions, late ones too, get what is retained and then the end.
 // It is idempotent, and returns the errors of the logs.
@@ -161,7 +167,7 @@ func (h *Hub[K, T]) close() error {
 	h.closed = true
 	h.making.Unlock()
 	var errs []error
-	for _, t := range h.all() {
+	for t := range h.topics.each {
 		if err := t.Close(); err != nil {
 			errs = append(errs, &Error[K]{Key: t.key, Err: err})
 		}
@@ -175,21 +181,13 @@ func (h *Hub[K, T]) close() error {
 	return errors.Join(errs...)
 }
 
-func (h *Hub[K, T]) all() (topics []*Topic[K, T]) {
-	h.topics.Range(func(_, t any) bool {
-		topics = append(topics, t.(*Topic[K, T]))
-		return true
-	})
-	return topics
-}
-
 // enlist registers a reader for the hub's end and, if it matches, for new topics, and returns the topics that there are for
 // it.
 func (h *Hub[K, T]) enlist(r *reader[K, T]) (topics []*Topic[K, T]) {
 	h.making.Lock()
 	defer h.making.Unlock()
 	if r.o.Match != nil {
-		topics = h.all()
+		topics = slices.Collect(h.topics.each)
 	}
 	if h.closed {
 		r.inbox.end()

@@ -12,9 +12,10 @@ var _ sluice.Log[int] = (*Topic[string, int])(nil)
 // Topic is one topic of a hub, as a log: what is appended to it reaches the hub's subscriptions. It is what [Hub.Topic]
 // returns; publishing through it saves the search for the name. Once the topic is removed it is a closed log.
 type Topic[K comparable, T any] struct {
-	key     K // constant, like log and number
+	key     K // constant, like log, number and hash
 	log     sluice.Log[T]
-	number  int64       // of the topics of the hub, as they were made
+	number  int64       // of the topics of the hub, as they were made, from 1
+	hash    uint64      // of key, see directory
 	removed atomic.Bool // stored before the log is closed for that
 	bell    bell[K, T]
 }
