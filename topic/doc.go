@@ -28,7 +28,8 @@
 // the goroutine that reads it, for all of its topics at once. Publishing costs the same with one topic and with a hundred
 // thousand, and reading a message the same however many quiet topics the subscription has. A slow reader never holds up
 // a publisher or another reader, unless the topic's log does so: a gated ring waits for subscriptions as for other cursors,
-// which let it go on at their next turn in that topic.
+// which let it go on at their next turn in that topic. So a loop that publishes to a gated topic that it follows itself may
+// wait for itself.
 //
 // Messages of one topic keep their order. Between topics there is none, but that of turns: 64 messages at most.
 //

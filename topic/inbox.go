@@ -3,7 +3,15 @@ package topic
 import (
 	"context"
 	"sync"
+
+	"github.com/sluice-go/sluice"
 )
+
+// A begin is an offset of Options.Offsets. It is for one topic, not for the next one of its name.
+type begin struct {
+	off  sluice.Offset
+	used bool // by a topic that is about to be a seat
+}
 
 // An inbox is where a subscription hears of its topics. Only nanoseconds are spent under its mutex, whatever the reader
 // does, so a slow reader never holds up a publisher.
@@ -11,6 +19,7 @@ type inbox[K comparable, T any] struct {
 	mu sync.Mutex // see bell for the lock order
 
 	ready   seatList[K, T] // topics with news, in the order in which they get their turns
+	begins  map[K]begin    // of Options.Offsets, those that are not seats yet
 	fresh   []*seat[K, T]  // topics that were made and match; the reader admits them
 	ended   bool           // the hub is closed: nothing fresh will come
 	closed  bool           // the cursor is
@@ -59,6 +68,7 @@ func (in *inbox[K, T]) invite(s *seat[K, T]) bool {
 		return false
 	}
 	in.fresh = append(in.fresh, s)
+	in.begunLocked(s.topic.key)
 	in.wakeLocked()
 	return true
 }
@@ -110,6 +120,45 @@ func (in *inbox[K, T]) invited() (fresh []*seat[K, T]) {
 	defer in.mu.Unlock()
 	fresh, in.fresh = in.fresh, nil
 	return fresh
+}
+
+// offsets returns where topics begin that are not seats yet, and the seats to be admitted: at one moment, so that each
+// topic is in one of them or with the reader.
+func (in *inbox[K, T]) offsets() (fresh []*seat[K, T], offsets map[K]sluice.Offset) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	offsets = make(map[K]sluice.Offset, len(in.begins))
+	for key, b := range in.begins {
+		offsets[key] = b.off
+	}
+	fresh, in.fresh = in.fresh, nil
+	return fresh, offsets
+}
+
+// begin returns where a topic begins that is to be a seat.
+func (in *inbox[K, T]) begin(key K, from sluice.Position) sluice.Position {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	b, ok := in.begins[key]
+	if !ok || b.used {
+		return from
+	}
+	b.used = true
+	in.begins[key] = b
+	return sluice.At(b.off)
+}
+
+// begun says that a topic is a seat now. The caller holds reader.mu.
+func (in *inbox[K, T]) begun(key K) {
+	in.mu.Lock()
+	in.begunLocked(key)
+	in.mu.Unlock()
+}
+
+func (in *inbox[K, T]) begunLocked(key K) {
+	if in.begins[key].used {
+		delete(in.begins, key)
+	}
 }
 
 // wait sleeps until there is something to take, or returns context.Cause(ctx).

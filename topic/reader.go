@@ -24,7 +24,7 @@ var errManyAt = errors.New("topic: At is an offset of one topic: a subscription 
 // it stands, plus what the topics still have for it; so the cursor's Lag is the sum of the lags.
 type reader[K comparable, T any] struct {
 	hub   *Hub[K, T]
-	o     Options[K] // constant, but for Offsets, which is guarded by inbox.mu
+	o     Options[K] // constant, without Offsets: see inbox.begins
 	fixed bool       // constant: it ends with the last of its topics
 
 	closed atomic.Bool
@@ -112,7 +112,15 @@ func (r *reader[K, T]) Poll() ([]Message[K, T], error) {
 
 // pollLocked returns what one topic has, which stands nowhere.
 func (r *reader[K, T]) pollLocked(s *seat[K, T]) ([]Message[K, T], error) {
+	returned := false
+	defer func() {
+		if !returned { // the log panicked: its topic keeps its turn, so that who recovers misses nothing of it
+			s.detach()
+			r.inbox.turn(s)
+		}
+	}()
 	vs, err := s.pollOrListen()
+	returned = true
 	gap, isGap := err.(sluice.Gap)
 	switch {
 	case isGap:
@@ -244,10 +252,19 @@ func (r *reader[K, T]) Seek(p sluice.Position) error {
 
 // resolveLocked returns what is wrong with p.
 func (r *reader[K, T]) resolveLocked(p sluice.Position) error {
-	if _, err := p.Resolve(r.boundsLocked()); err != nil {
+	first, next := r.boundsLocked()
+	var last *seat[K, T]
+	n := 0
+	for s := range r.allLocked() {
+		last, n = s, n+1
+	}
+	one := r.o.Match == nil && n == 1
+	if one { // its own: the subscription's offsets are others if it had more topics once
+		first, next = last.topic.log.Bounds()
+	}
+	if _, err := p.Resolve(first, next); err != nil {
 		return err
 	}
-	one := r.o.Match == nil && len(r.seats) == 1
 	if off, err := p.Resolve(0, math.MaxInt64); !one && err == nil && p == sluice.At(off) {
 		return errManyAt
 	}

@@ -1,8 +1,6 @@
 package topic
 
 import (
-	"maps"
-
 	"github.com/sluice-go/sluice"
 )
 
@@ -19,7 +17,8 @@ type Options[K comparable] struct {
 	Keys []K
 
 	// Match makes the subscription follow all topics for which it returns true as well, also those that are made later. It
-	// is called once for each topic, by whoever makes it, and must not use the hub. Default: none.
+	// is called once for each topic, by whoever makes it, and once for each name of Offsets. It must not use the
+	// hub. Default: none.
 	Match func(key K) bool
 
 	// From is where topics begin, each by itself: Last(50) is the 50 newest values of each. For a topic that Match finds
@@ -27,7 +26,8 @@ type Options[K comparable] struct {
 	From sluice.Position
 
 	// Offsets are where topics begin instead: what [Subscription.Offsets] returned, with what was read since. Names that
-	// the subscription does not follow are ignored. A topic that is made anew behind that begins at From.
+	// the subscription does not follow are ignored. A topic that is made anew behind that begins at From. An offset says
+	// nothing of a topic that was removed and made anew since it was noted: forget it when you remove a topic.
 	Offsets map[K]sluice.Offset
 }
 
@@ -66,38 +66,50 @@ func (r *reader[K, T]) cursor() *sluice.Cursor[Message[K, T]] {
 
 // newReader returns a reader with all the topics that there are for it.
 func (h *Hub[K, T]) newReader(o Options[K], fixed bool) *reader[K, T] {
-	o.Offsets = maps.Clone(o.Offsets)
 	r := &reader[K, T]{hub: h, o: o, fixed: fixed, seats: make(map[K]*seat[K, T], len(o.Keys))}
+	r.o.Offsets, r.inbox.begins = nil, o.begins()
+	returned := false
+	defer func() {
+		if !returned { // one of the caller's functions panicked
+			r.Close()
+		}
+	}()
 	var found []*Topic[K, T]
 	if !fixed {
 		found = h.enlist(r)
 	}
 	for _, key := range o.Keys {
 		if t, err := h.Topic(key); err == nil { // else the hub is closed, and the topic was never there
-			r.follow(t, r.start(key))
+			r.follow(t, r.inbox.begin(key, o.From))
 		}
 	}
 	for _, t := range found {
 		if o.Match(t.key) {
-			r.follow(t, r.start(t.key))
+			r.follow(t, r.inbox.begin(t.key, o.From))
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sumLocked()
 	r.bad = r.resolveLocked(o.From)
+	returned = true
 	return r
 }
 
-// start returns where a topic begins. An offset of Options.Offsets is for one topic, not for the next one of its name.
-func (r *reader[K, T]) start(key K) sluice.Position {
-	r.inbox.mu.Lock()
-	defer r.inbox.mu.Unlock()
-	if off, ok := r.o.Offsets[key]; ok {
-		delete(r.o.Offsets, key)
-		return sluice.At(off)
+// begins returns the offsets of names that are followed, or will be.
+func (o Options[K]) begins() map[K]begin {
+	begins := make(map[K]begin, len(o.Offsets))
+	for _, key := range o.Keys {
+		if off, ok := o.Offsets[key]; ok {
+			begins[key] = begin{off: off}
+		}
 	}
-	return r.o.From
+	for key, off := range o.Offsets {
+		if o.Match != nil && o.Match(key) {
+			begins[key] = begin{off: off}
+		}
+	}
+	return begins
 }
 
 // follow takes a topic in, unless it is there.
@@ -109,6 +121,7 @@ func (r *reader[K, T]) follow(t *Topic[K, T], p sluice.Position) error {
 	}
 	r.admitLocked(r.inbox.invited())
 	r.joinLocked(newSeat(r, t, p))
+	r.inbox.begun(t.key)
 	return nil
 }
 
@@ -117,7 +130,7 @@ func (r *reader[K, T]) meet(t *Topic[K, T]) {
 	if !r.o.Match(t.key) {
 		return
 	}
-	if s := newSeat(r, t, r.start(t.key)); !r.inbox.invite(s) {
+	if s := newSeat(r, t, r.inbox.begin(t.key, r.o.From)); !r.inbox.invite(s) {
 		s.cur.Close()
 	}
 }
@@ -168,12 +181,17 @@ func (s *Subscription[K, T]) Drop(keys ...K) {
 // there. The cursor may have taken up to 64 that its reader has not seen yet, and more if it feeds a channel. So to
 // resume exactly, call it before the first read, set the entry of a message's Key to its Offset+1 once that is dealt with,
 // and that of a gap (see [Error]) to its To.
+//
+// Names of Options.Offsets whose topics have not been made yet are among them, as they were given.
 func (s *Subscription[K, T]) Offsets() map[K]sluice.Offset {
 	r := s.r
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.admitLocked(r.inbox.invited())
-	offsets := make(map[K]sluice.Offset, len(r.seats))
+	if r.closed.Load() {
+		return map[K]sluice.Offset{}
+	}
+	fresh, offsets := r.inbox.offsets()
+	r.admitLocked(fresh)
 	for key, s := range r.seats {
 		offsets[key] = s.pos
 	}

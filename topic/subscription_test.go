@@ -2,7 +2,9 @@ package topic_test
 
 import (
 	"errors"
+	"fmt"
 	"maps"
+	"sync"
 	"testing"
 
 	"github.com/sluice-go/sluice"
@@ -186,6 +188,87 @@ func TestResume(t *testing.T) {
 	publish(t, h, "a", 3)
 	wants(t, s.Cursor, "a3=3")
 	s.Close()
+}
+
+// A name whose topic is not made yet keeps its offset through as many resumes as it takes.
+func TestOffsetsOfTopicsToCome(t *testing.T) {
+	h := newHub()
+	defer h.Close()
+	o := options{
+		Match:   func(key string) bool { return key != "no" },
+		From:    sluice.Newest(),
+		Offsets: map[string]sluice.Offset{"a": 0, "b": 2, "no": 3},
+	}
+	publish(t, h, "a", 1)
+	for range 3 {
+		s := h.Follow(o)
+		o.Offsets = s.Offsets()
+		if want := map[string]sluice.Offset{"a": 0, "b": 2}; !maps.Equal(o.Offsets, want) {
+			t.Errorf("Offsets() = %v, want %v", o.Offsets, want)
+		}
+		wants(t, s.Cursor, "a0=1")
+		s.Close()
+	}
+	s := h.Follow(o)
+	defer s.Close()
+	publish(t, h, "c", 1)
+	s.Drop("a")
+	if got, want := s.Offsets(), (map[string]sluice.Offset{"b": 2, "c": 0}); !maps.Equal(got, want) {
+		t.Errorf("Offsets() = %v, want %v", got, want)
+	}
+	wants(t, s.Cursor, "c0=1")
+}
+
+// An offset of Options.Offsets is somewhere at every moment: while a topic is made and begins there, too.
+func TestOffsetsWhileATopicIsMade(t *testing.T) {
+	const n = 500
+	logs := topic.New(func(string) sluice.Log[int] {
+		l := new(plainLog)
+		l.values = make([]int, n)
+		return l
+	})
+	defer logs.Close()
+	offsets := map[string]sluice.Offset{}
+	for i := range n {
+		offsets[fmt.Sprint(i)] = sluice.Offset(i)
+	}
+	s := logs.Follow(options{Match: func(string) bool { return true }, Offsets: offsets})
+	defer s.Close()
+	var making sync.WaitGroup
+	making.Go(func() {
+		for key := range offsets {
+			must(logs.Topic(key))
+		}
+	})
+	for range 200 {
+		if got := s.Offsets(); !maps.Equal(got, offsets) {
+			t.Fatalf("Offsets() has %d names, want %d as they were given", len(got), n)
+		}
+	}
+	making.Wait()
+}
+
+// With one topic left At is an offset of that, whatever else was read.
+func TestSeekAtTheTopicThatIsLeft(t *testing.T) {
+	h := newHub()
+	defer h.Close()
+	publish(t, h, "a", 0, 1, 2)
+	publish(t, h, "b", 0, 1, 2)
+	s := h.Follow(options{Keys: []string{"a", "b"}})
+	defer s.Close()
+	wants(t, s.Cursor, "a0=0 a1=1 a2=2 b0=0 b1=1 b2=2")
+	s.Drop("a")
+	var bad *sluice.RangeError
+	if err := s.Seek(sluice.At(4)); !errors.As(err, &bad) || bad.Next != 3 {
+		t.Errorf("Seek(At(4)) = %v, want a *RangeError with Next 3", err)
+	}
+	if err := s.Seek(sluice.At(2)); err != nil {
+		t.Errorf("Seek(At(2)) = %v, want nil", err)
+	}
+	if off := s.Offset(); off != 2 {
+		t.Errorf("Offset() = %d, want 2", off)
+	}
+	wants(t, s.Cursor, "b2=2")
 }
 
 func must[T any](v T, err error) T {
