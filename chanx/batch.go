@@ -45,6 +45,15 @@ func (f *filler[T]) fill(ctx context.Context, batch []T, n int) (full []T, more 
 		late = f.timer.C
 	}
 	for len(batch) < n {
+		if len(batch)%stride == 0 { // time passes too while there are always values
+			select {
+			case <-late:
+				return batch, true
+			case <-ctx.Done():
+				return batch, false
+			default:
+			}
+		}
 		select {
 		case v, ok := <-f.ch:
 			if !ok {

@@ -213,3 +213,45 @@ func TestDebounceWithALimitUnderLoad(t *testing.T) {
 		}
 	})
 }
+
+// A channel that always has the next value does not keep a batch from its time.
+func TestBatchesOfAFullChannelAreNotLate(t *testing.T) {
+	const most = 2_000_000 // takes far longer to receive than a batch may wait
+	ch := make(chan struct{}, most)
+	for range most {
+		ch <- struct{}{}
+	}
+	for batch := range chanx.Batches(t.Context(), ch, most, time.Millisecond) {
+		if len(batch) == most {
+			t.Errorf("a batch of all %d values, want less: it was late", most)
+		}
+		break
+	}
+}
+
+// A doneContext is done as soon as somebody looks where it would wait.
+type doneContext struct{ context.Context }
+
+func (c doneContext) Done() <-chan struct{} {
+	done := make(chan struct{})
+	close(done)
+	return done
+}
+
+// Nor does it keep the loop from the end of ctx.
+func TestBatchesOfAFullChannelHeedTheContext(t *testing.T) {
+	const most = 1000
+	for _, wait := range []time.Duration{-1, 0, time.Hour} {
+		ch := make(chan int, most)
+		for v := range most {
+			ch <- v
+		}
+		got := 0
+		for batch := range chanx.Batches(doneContext{t.Context()}, ch, most, wait) {
+			got += len(batch)
+		}
+		if got == 0 || got > 32 {
+			t.Errorf("wait %v: got %d values behind the end of ctx, want some, at most 32", wait, got)
+		}
+	}
+}
