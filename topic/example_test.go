@@ -87,7 +87,11 @@ func ExampleSubscription_Offsets() {
 	}
 	sub := hub.Follow(topic.Options[string]{Keys: []string{"go", "rust"}})
 	next := sub.Offsets()
-	for m := range sub.All(ctx) {
+	for m, err := range sub.All(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
 		fmt.Println(m.Key, m.Value)
 		next[m.Key] = m.Offset + 1
 		if m.Key == "rust" {
@@ -99,7 +103,11 @@ func ExampleSubscription_Offsets() {
 	sub = hub.Follow(topic.Options[string]{Keys: []string{"go", "rust"}, Offsets: next})
 	defer sub.Close()
 	hub.Close()
-	for m := range sub.All(ctx) {
+	for m, err := range sub.All(ctx) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
 		fmt.Println("resumed:", m.Key, m.Value)
 	}
 	// Output:
