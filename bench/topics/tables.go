@@ -62,7 +62,7 @@ func publishTable(n int) *ratio.Table {
 			return ratio.Sample{Nanos: float64(time.Since(start).Nanoseconds()) / float64(n)}, nil
 		}})
 	}
-	t.Goals = []ratio.Goal{{Row: oneOfMany, Peer: one, AtMost: 1.3}} // the search goes four levels deep, not one
+	t.Goals = []ratio.Goal{{Row: oneOfMany, Peer: one, AtMost: 1.3}} // the table of names is larger
 	return t
 }
 
