@@ -38,7 +38,7 @@ type FS interface {
 
 	// Lock takes the lock that the file of that name stands for, creating it, and writes the process id into it. The lock
 	// is let go by Close and by the end of the process; the file stays. If somebody else has it, in this process or
-	// another, the error is a *[LockedError].
+	// another, the error is a *[LockedError]. Who removes the file must have the lock; Windows removes it only after Close.
 	Lock(name string) (io.Closer, error)
 }
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sluice-go/sluice/internal/fsx"
@@ -279,5 +281,43 @@ func TestSyncAllocatesNothing(t *testing.T) {
 	defer f.Close()
 	if got := testing.AllocsPerRun(20, func() { f.Sync() }); got != 0 {
 		t.Errorf("Sync allocates %v times, want 0", got)
+	}
+}
+
+// Whoever has the lock removes its file while others take it: there are never two who have it.
+func TestLockOfAFileThatIsRemoved(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file that is open can't be removed there")
+	}
+	name := filepath.Join(t.TempDir(), "LOCK")
+	var holders, taken atomic.Int32
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 2000 {
+				l, err := fsx.OS{}.Lock(name)
+				if errors.As(err, new(*fsx.LockedError)) {
+					continue
+				}
+				if err != nil {
+					t.Errorf("Lock() = %v", err)
+					return
+				}
+				taken.Add(1)
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d have the lock", n)
+				}
+				runtime.Gosched()
+				holders.Add(-1) // who finds no file there takes a new one's lock
+				if err := (fsx.OS{}).Remove(name); err != nil {
+					t.Errorf("Remove() = %v: the file is somebody else's", err)
+				}
+				l.Close()
+			}
+		})
+	}
+	wg.Wait()
+	if taken.Load() == 0 {
+		t.Error("nobody got the lock")
 	}
 }
