@@ -122,7 +122,9 @@ func (l *lane) drain(ctx context.Context) error {
 	select {
 	case <-l.done:
 	case <-ctx.Done():
-		l.giveUp(context.Cause(ctx))
+		if busy := l.giveUp(context.Cause(ctx)); !busy {
+			<-l.done // at once: nothing is attempted any more
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,13 +134,14 @@ func (l *lane) drain(ctx context.Context) error {
 	return nil
 }
 
-// giveUp drops everything that the sink has not begun, and lets the goroutine end when the sink returns.
-func (l *lane) giveUp(cause error) {
+// giveUp drops everything that the sink has not begun, and lets the goroutine end when the sink returns. It reports whether
+// the sink is being called.
+func (l *lane) giveUp(cause error) (busy bool) {
 	l.mu.Lock()
 	if !l.gaveUp && (l.writing != nil || len(l.queue) > 0) {
 		l.lost = &UndeliveredError{Err: l.becauseLocked(cause)}
 		if e := l.writing; e != nil && e.do == nil {
-			l.lost.add(e.lines, len(e.data)-e.sent)
+			l.lost.add(e.lines, int64(len(e.data)-e.sent))
 		} else if e != nil {
 			l.lost.add(e.lines, e.size)
 		}
@@ -148,9 +151,28 @@ func (l *lane) giveUp(cause error) {
 		l.queue, l.gaveUp = nil, true
 		close(l.stop)
 	}
+	busy = l.busy
+	l.mu.Unlock()
+	l.settled.wakeAll()
+	return busy
+}
+
+// abandon is the end of a goroutine whose sink did not return (it panics, or calls runtime.Goexit, as a test's FailNow
+// does): nobody waits in vain, and Close says what is left.
+func (l *lane) abandon() {
+	l.shut(nil)
+	l.giveUp(errSinkEnded)
+	l.mu.Lock()
+	if e := l.writing; e != nil {
+		e.err = errSinkEnded
+		l.settleLocked(e)
+	}
+	l.busy = false
 	l.mu.Unlock()
 	l.settled.wakeAll()
 }
+
+var errSinkEnded = errors.New("spool: the sink ended its goroutine")
 
 // dropLocked settles an entry that the goroutine did not take.
 func (l *lane) dropLocked(e *entry) {
@@ -158,12 +180,9 @@ func (l *lane) dropLocked(e *entry) {
 	switch {
 	case e.lent || e.do != nil: // not accepted yet: its caller waits, and is told
 		e.err = sluice.ErrClosed
-		if e.lines > 0 {
-			l.refused.add(e.lines, e.size)
-		}
 	default:
-		l.lost.add(e.lines, len(e.data))
-		l.dropped.add(e.lines, len(e.data))
+		l.lost.add(e.lines, int64(len(e.data)))
+		l.dropped.add(e.lines, int64(len(e.data)))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/sluice-go/sluice/internal/fsx"
 )
 
 // Compressor makes finished files smaller. [Gzip] is one; a few lines around a package for zstd make another.
@@ -37,25 +39,37 @@ func (g gzipper) NewWriter(w io.Writer) (io.WriteCloser, error) {
 }
 
 // compress writes the file's messages, compressed, to a file of their own and syncs that. It may be called again after an
-// error: it begins anew.
-func (w *worker) compress() (err error) {
+// error: it begins anew. If what it reads is not what was written, it sets the file aside, as [worker.rewrite] does: the
+// file was not synced, so nobody has said yet whether the disk has kept it.
+func (w *worker) compress() error {
 	d := w.d
-	name := filepath.Join(d.temp, w.name+d.o.Compress.Ext()+partSuffix)
+	name := filepath.Join(d.temp, w.finalName()+partSuffix)
 	f, err := d.fs.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, d.o.Perm)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	z, err := d.o.Compress.NewWriter(f)
-	if err != nil {
+	sum, err := w.compressTo(f)
+	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("compress %s: %w", name, err)
 	}
-	if _, err := io.Copy(z, io.NewSectionReader(w.f, 0, w.size)); err != nil {
+	if sum != w.sum {
+		return errors.Join(w.giveUpFile(), d.fs.Remove(name))
+	}
+	return nil
+}
+
+// compressTo returns the checksum of what it read.
+func (w *worker) compressTo(f fsx.File) (sum uint32, err error) {
+	z, err := w.d.o.Compress.NewWriter(f)
+	if err != nil {
+		return 0, err
+	}
+	if sum, err = copySum(z, w.f, w.sumFrom, w.size); err != nil {
 		z.Close() // only to let go of what it holds
-		return fmt.Errorf("compress %s: %w", name, err)
+		return 0, err
 	}
 	if err := z.Close(); err != nil {
-		return fmt.Errorf("compress %s: %w", name, err)
+		return 0, err
 	}
-	return f.Sync()
+	return sum, f.Sync()
 }

@@ -16,9 +16,16 @@ func (l *lane) run() {
 	if l.onEnd != nil {
 		defer l.onEnd()
 	}
+	returned := false
+	defer func() {
+		if !returned {
+			l.abandon()
+		}
+	}()
 	for e := l.next(); e != nil; e = l.next() {
 		l.deliver(e)
 	}
+	returned = true
 }
 
 // next waits for the next entry and returns it; nil: there will be none.
@@ -102,10 +109,14 @@ func (l *lane) unwanted(e *entry) bool {
 
 // attempt does e once, and reports whether that was the last attempt, and otherwise whether the sink took a part of it.
 func (l *lane) attempt(e *entry) (over, progress bool) {
+	if !l.begin(e) {
+		return true, false
+	}
 	if e.do != nil {
 		err := e.do()
 		l.mu.Lock()
 		defer l.mu.Unlock()
+		l.busy = false
 		e.err = err
 		if e.must {
 			l.noteLocked(err)
@@ -115,6 +126,7 @@ func (l *lane) attempt(e *entry) (over, progress bool) {
 	n, err := l.sink(e.data[e.sent:])
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.busy = false
 	if rest := len(e.data) - e.sent; n < 0 || n > rest {
 		n, err = 0, fmt.Errorf("%w: %d of %d bytes", errInvalidWrite, n, rest)
 	}
@@ -134,6 +146,17 @@ func (l *lane) attempt(e *entry) (over, progress bool) {
 	}
 	l.noteLocked(err)
 	return l.gaveUp || e.unwantedLocked(), false
+}
+
+// begin notes that the sink is being called, and returns true; or that e is lost, as the lane has given up.
+func (l *lane) begin(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gaveUp && e.err == nil {
+		e.err = l.lost
+	}
+	l.busy = !l.gaveUp
+	return l.busy
 }
 
 // noteLocked remembers how the last attempt went.
@@ -161,15 +184,15 @@ func (l *lane) settleLocked(e *entry) {
 	switch {
 	case e.do != nil && e.err == nil:
 		l.written.add(e.lines, e.size)
-	case e.unwantedLocked(): // its caller is told, and counts it as refused
-		l.accepted = l.accepted.minus(Count{e.lines, int64(e.size)})
+	case e.lines > 0 && e.unwantedLocked(): // its caller is told, and counts it as refused
+		l.accepted = l.accepted.minus(Count{e.lines, e.size})
 		e.err = ErrFull
 	case e.do != nil:
 		l.dropped.add(e.lines, e.size)
 	case e.sent == len(e.data):
 		l.written.Lines += e.lines
 	default:
-		l.dropped.add(e.lines, len(e.data)-e.sent)
+		l.dropped.add(e.lines, int64(len(e.data)-e.sent))
 		e.err = l.lost
 	}
 	if !e.lent && e.do == nil {

@@ -143,15 +143,15 @@ func (w *worker) takeLocked(l load, size int) bool {
 func (d *Dir) addPatiently(ctx context.Context, ws []*worker, l load, size int) error {
 	ctx, cancel := d.patience(ctx)
 	defer cancel()
+	last := &ws[len(ws)-1].lane // the one that is closed last
+	room := func(w *worker) bool { return w.lane.open() == nil && w.lane.fits(size) }
 	for {
-		if err := ws[len(ws)-1].lane.open(); err != nil { // the one that is closed last
+		if err := last.open(); err != nil {
 			return err
 		}
-		err := d.settled.wait(ctx, func() bool {
-			return slices.ContainsFunc(ws, func(w *worker) bool { return w.lane.fits(size) })
-		})
+		err := d.settled.wait(ctx, func() bool { return last.open() != nil || slices.ContainsFunc(ws, room) })
 		if err != nil {
-			return d.refuse(ws[0], l, size, err)
+			return d.refuse(ws[0], l, int64(size), err)
 		}
 		if d.offer(ws, l, size) {
 			return nil
@@ -167,9 +167,9 @@ func (d *Dir) addLarge(ctx context.Context, ws []*worker, l load, size int) erro
 	w := d.pick(ws)
 	ctx, cancel := d.patience(ctx)
 	defer cancel()
-	e := &entry{must: true, lines: l.messages, size: size, do: func() error { return w.writeLarge(l) }}
+	e := &entry{must: true, lines: l.messages, size: int64(size), do: func() error { return w.writeLarge(l) }}
 	if err := w.lane.await(ctx, e); err != nil {
-		return d.refuse(w, l, size, err)
+		return d.refuse(w, l, int64(size), err)
 	}
 	return nil
 }
@@ -182,7 +182,7 @@ func (d *Dir) patience(ctx context.Context) (context.Context, context.CancelFunc
 }
 
 // refuse counts l, if it was refused for want of room, and returns the error for it.
-func (d *Dir) refuse(w *worker, l load, size int, err error) error {
+func (d *Dir) refuse(w *worker, l load, size int64, err error) error {
 	if !errors.Is(err, ErrFull) {
 		return err
 	}

@@ -1,9 +1,6 @@
 package spool
 
-import (
-	"fmt"
-	"path/filepath"
-)
+import "fmt"
 
 // DirStats says what became of the messages, at one moment; their bytes are those of their frames. Accepted = Written +
 // Buffered + Dropped, and what is written is in a file, finished or not. Recovered messages are in Finished only.
@@ -70,7 +67,7 @@ func (d *Dir) finished(w *worker) {
 	}
 	d.mu.Unlock()
 	if d.o.OnFile != nil {
-		d.o.OnFile(filepath.Join(d.dir, w.name), FileInfo{Messages: w.messages, Bytes: w.size, Begun: w.begun, Recovered: w.recovers})
+		d.o.OnFile(w.finalPath(), FileInfo{Messages: w.messages, Bytes: w.size, Begun: w.begun, Recovered: w.recovers})
 	}
 }
 
@@ -78,7 +75,7 @@ func (d *Dir) finished(w *worker) {
 func (d *Dir) lose(w *worker, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.damage.add(w.messages, int(w.size))
+	d.damage.add(w.messages, w.size)
 	d.loss = err
 }
 

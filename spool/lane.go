@@ -38,6 +38,7 @@ type lane struct {
 	writing *entry
 	sealed  uint64 // seq of the entry queued last
 	closed  bool   // no more lines
+	busy    bool   // the sink is being called
 	gaveUp  bool   // no more attempts
 	lost    *UndeliveredError
 
@@ -66,7 +67,7 @@ type entry struct {
 	do    func() error // to be done instead of writing data
 	must  bool         // do is tried again until it succeeds
 	begun bool         // do can't be taken back; set by do itself
-	size  int          // bytes that lent or do stand for; they are accepted when the goroutine takes the entry
+	size  int64        // bytes that lent or do stand for; they are accepted when the goroutine takes the entry
 
 	// Guarded by lane.mu once queued.
 	sent int   // bytes that the sink took
@@ -153,7 +154,7 @@ func (l *lane) fullError() error {
 func (l *lane) sealLocked() {
 	if e := l.active; e != nil {
 		l.active = nil
-		l.accepted.add(e.lines, len(e.data))
+		l.accepted.add(e.lines, int64(len(e.data)))
 		l.queueLocked(e)
 	}
 }
@@ -210,7 +211,7 @@ func (l *lane) dropOldestLocked() *entry {
 	}
 	e := l.queue[i]
 	l.queue = slices.Delete(l.queue, i, i+1)
-	l.dropped.add(e.lines, len(e.data))
+	l.dropped.add(e.lines, int64(len(e.data)))
 	return e
 }
 
@@ -230,6 +231,6 @@ func (l *lane) recycleLocked(e *entry) {
 // refuse counts a line that was not accepted.
 func (l *lane) refuse(bytes int) {
 	l.mu.Lock()
-	l.refused.add(1, bytes)
+	l.refused.add(1, int64(bytes))
 	l.mu.Unlock()
 }

@@ -105,6 +105,9 @@ func TestLargeLineWhenTheWriterGivesUp(t *testing.T) {
 		if err := <-waits; err != sluice.ErrClosed {
 			t.Errorf("WriteString() = %v, want ErrClosed", err)
 		}
+		if got := w.Stats(); got.Accepted != count(1, 11) || got.Dropped != got.Accepted || got.Refused != count(0, 0) {
+			t.Errorf("Stats() = %+v, want a line accepted and dropped, and none refused but as closed", got)
+		}
 	})
 }
 

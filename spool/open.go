@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,7 +39,7 @@ func openOn(fsys disk, dir string, o DirOptions) (*Dir, error) {
 		return nil, err
 	}
 	d := &Dir{o: o, fs: fsys, dir: dir, temp: orDefault(o.TempDir, dir), seed: maphash.MakeSeed()}
-	d.names = namer{prefix: o.Prefix, ext: o.Ext, id: newID()}
+	d.names = namer{prefix: o.Prefix, ext: o.Ext}
 	d.scratch.New = func() any { b := make([]byte, o.BufferBytes); return &b }
 	if err := d.prepare(); err != nil {
 		return nil, fmt.Errorf("spool: open %s: %w", dir, err)
@@ -54,17 +55,44 @@ func (d *Dir) prepare() error {
 			return err
 		}
 	}
-	var err error
-	if d.lock, err = d.fs.Lock(filepath.Join(d.temp, d.names.lockName(d.names.id))); err != nil {
+	err := d.takeID()
+	if err != nil {
 		return err
 	}
 	if err = d.probe(); err == nil {
 		err = d.recover()
 	}
 	if err != nil {
-		return errors.Join(err, d.unlock())
+		return errors.Join(err, d.letGo(d.lock, d.names.id))
 	}
 	return nil
+}
+
+// takeID draws the Dir's id, and takes its lock. Another Dir that opens may find the lock's file before it is locked, and
+// take it for that of a dead one: then the next id.
+func (d *Dir) takeID() (err error) {
+	for range 10 {
+		d.names.id = newID()
+		d.lock, err = d.fs.Lock(d.lockPath(d.names.id))
+		if !errors.As(err, new(*fsx.LockedError)) {
+			break
+		}
+	}
+	return err
+}
+
+func (d *Dir) lockPath(id string) string { return filepath.Join(d.temp, d.names.lockName(id)) }
+
+// letGo ends a lock that nobody needs any more. Its file goes first: who opened it meanwhile must not have the lock of a
+// file that somebody else removes then. Windows removes no open file, and nobody else can open it; one that stays there,
+// as somebody was faster, does no harm: the next Open removes it.
+func (d *Dir) letGo(lock io.Closer, id string) error {
+	removed := d.fs.Remove(d.lockPath(id))
+	err := lock.Close()
+	if removed != nil {
+		d.fs.Remove(d.lockPath(id))
+	}
+	return err
 }
 
 // makeDir creates a directory with its parents, so that a power cut does not take it with all its files.
@@ -178,7 +206,7 @@ func (d *Dir) CloseContext(ctx context.Context) error {
 			if lost == nil {
 				lost = &UndeliveredError{Err: l.Err}
 			}
-			lost.add(l.Lines, int(l.Bytes))
+			lost.add(l.Lines, l.Bytes)
 		}
 	}
 	if lost != nil {
@@ -188,11 +216,6 @@ func (d *Dir) CloseContext(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.unlocked
-}
-
-// unlock lets other Dirs know that this one is done, and may have its files.
-func (d *Dir) unlock() error {
-	return errors.Join(d.lock.Close(), ignoring(fs.ErrNotExist, d.fs.Remove(filepath.Join(d.temp, d.names.lockName(d.names.id)))))
 }
 
 func ignoring(what, err error) error {
@@ -211,7 +234,7 @@ func (w *worker) end() {
 		w.f.Close() // unfinished: the next Open recovers it
 	}
 	if w.d.running.Add(-1) == 0 { // not before: one that hangs may still write
-		err := w.d.unlock()
+		err := w.d.letGo(w.d.lock, w.d.names.id) // other Dirs may have its files now
 		w.d.mu.Lock()
 		w.d.unlocked = err
 		w.d.mu.Unlock()

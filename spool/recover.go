@@ -68,17 +68,18 @@ func (d *Dir) list(dir string) (names []string, err error) {
 
 // recoverDead recovers the files of the Dir with that id, if it is not open.
 func (d *Dir) recoverDead(id string) (err error) {
-	name := filepath.Join(d.temp, d.names.lockName(id))
-	lock, err := d.fs.Lock(name)
-	if locked := (*fsx.LockedError)(nil); errors.As(err, &locked) {
+	lock, err := d.fs.Lock(d.lockPath(id))
+	if errors.As(err, new(*fsx.LockedError)) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err = errors.Join(err, lock.Close()); err == nil {
-			err = ignoring(fs.ErrNotExist, d.fs.Remove(name))
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		} else {
+			err = d.letGo(lock, id)
 		}
 	}()
 	names, err := d.list(d.temp) // again: somebody else may have recovered them before we had the lock

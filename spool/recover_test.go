@@ -273,7 +273,6 @@ func TestDirCloseThatGivesUp(t *testing.T) {
 		if again := d.Close(); !errors.As(again, &lost) || lost.Count != count(2, 18) {
 			t.Errorf("the second Close() = %v, want the same", again)
 		}
-		synctest.Wait()
 		m.Inject(nil)
 		closed(t, opened(t, m, spool.DirOptions{})) // its lock is let go of
 		wantMessages(t, m, "/out", spool.Lines, []string{"written"})

@@ -50,7 +50,7 @@ func (w *worker) giveUpFile() error {
 }
 
 // copySum copies the first size bytes and returns the CRC-32C of those from sumFrom on.
-func copySum(to, from fsx.File, sumFrom, size int64) (uint32, error) {
+func copySum(to io.Writer, from fsx.File, sumFrom, size int64) (uint32, error) {
 	if _, err := io.Copy(to, io.NewSectionReader(from, 0, sumFrom)); err != nil {
 		return 0, err
 	}

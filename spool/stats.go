@@ -3,9 +3,9 @@ package spool
 // Count is a number of lines (for a [Dir], messages) and the bytes in them.
 type Count struct{ Lines, Bytes int64 }
 
-func (c *Count) add(lines int64, bytes int) {
+func (c *Count) add(lines, bytes int64) {
 	c.Lines += lines
-	c.Bytes += int64(bytes)
+	c.Bytes += bytes
 }
 
 func (c Count) minus(d Count) Count { return Count{c.Lines - d.Lines, c.Bytes - d.Bytes} }
@@ -32,7 +32,7 @@ func (l *lane) stats() Stats {
 		Retries: l.retries, LastErr: l.lastErr,
 	}
 	if e := l.active; e != nil {
-		s.Accepted.add(e.lines, len(e.data))
+		s.Accepted.add(e.lines, int64(len(e.data)))
 	}
 	s.Buffered = s.Accepted.minus(s.Written).minus(s.Dropped)
 	return s

@@ -52,30 +52,43 @@ type stream struct {
 }
 
 // stream adds a message that starts with begin and goes on with r.
-func (d *Dir) stream(begin []byte, r io.Reader) (int64, error) {
+func (d *Dir) stream(begin []byte, r io.Reader) (n int64, err error) {
 	s := &stream{path: filepath.Join(d.temp, d.names.next()+streamSuffix)}
-	var err error
 	if s.f, err = d.fs.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, d.o.Perm); err != nil {
 		return 0, err
 	}
+	defer func() { // also if r panics
+		if s.adopted {
+			return
+		}
+		if left := errors.Join(s.f.Close(), d.fs.Remove(s.path)); left != nil {
+			err = errors.Join(err, left)
+		}
+	}()
 	if err := s.fill(d.o.Framing, io.MultiReader(bytes.NewReader(begin), r)); err != nil {
-		return 0, errors.Join(err, s.f.Close(), d.fs.Remove(s.path))
+		return 0, err
 	}
+	if err := d.handOver(s); err != nil {
+		return 0, err
+	}
+	return s.message, nil
+}
+
+// handOver has a worker finish s.
+func (d *Dir) handOver(s *stream) error {
 	w := d.pick(d.workers)
-	e := &entry{must: true, lines: 1, size: int(s.size)}
+	e := &entry{must: true, lines: 1, size: s.size}
 	e.do = func() error {
-		e.begun = true // a worker's file now: it can't be taken back
-		return w.adopt(s)
+		err := w.adopt(s)
+		e.begun = s.adopted // a worker's file from now on: it can't be taken back
+		return err
 	}
 	ctx, cancel := d.patience(context.Background())
 	defer cancel()
 	if err := w.lane.await(ctx, e); err != nil {
-		if !s.adopted {
-			err = errors.Join(d.refuse(w, load{messages: 1}, int(s.size), err), s.f.Close(), d.fs.Remove(s.path))
-		}
-		return 0, err
+		return d.refuse(w, load{messages: 1}, s.size, err)
 	}
-	return s.message, nil
+	return nil
 }
 
 // fill writes the message that r has to the file, framed.
@@ -90,7 +103,10 @@ func (s *stream) fill(f Framing, r io.Reader) error {
 		if n > 0 {
 			last = buf[n-1]
 			s.message += int64(n)
-			if err := errors.Join(f.check(s.message), s.append(buf[:n])); err != nil {
+			if err := f.check(s.message); err != nil {
+				return err
+			}
+			if err := s.append(buf[:n]); err != nil {
 				return err
 			}
 		}

@@ -22,7 +22,7 @@ type worker struct {
 
 	f        fsx.File // nil: no file
 	path     string   // what f is called now
-	name     string   // what it will be called
+	name     string   // what it will be called, before the extension of Compress
 	size     int64
 	sum      uint32 // CRC-32C of the bytes from sumFrom up to size
 	sumFrom  int64
@@ -214,16 +214,21 @@ func (w *worker) close() error {
 	return nil
 }
 
-func (w *worker) rename() error { return w.d.fs.Rename(w.path, filepath.Join(w.d.dir, w.name)) }
+func (w *worker) rename() error { return w.d.fs.Rename(w.path, w.finalPath()) }
 
 func (w *worker) renamePart() error {
-	name := w.name + w.d.o.Compress.Ext()
-	if err := w.d.fs.Rename(filepath.Join(w.d.temp, name+partSuffix), filepath.Join(w.d.dir, name)); err != nil {
-		return err
-	}
-	w.name = name
-	return nil
+	return w.d.fs.Rename(filepath.Join(w.d.temp, w.finalName()+partSuffix), w.finalPath())
 }
+
+// finalName is what the finished file is called.
+func (w *worker) finalName() string {
+	if w.d.o.Compress == nil {
+		return w.name
+	}
+	return w.name + w.d.o.Compress.Ext()
+}
+
+func (w *worker) finalPath() string { return filepath.Join(w.d.dir, w.finalName()) }
 
 // syncDir makes the file's new name last.
 func (w *worker) syncDir() error {
@@ -231,7 +236,7 @@ func (w *worker) syncDir() error {
 	if err := d.fs.SyncDir(d.dir); err != nil || !d.fs.windows {
 		return err
 	}
-	f, err := d.fs.OpenFile(filepath.Join(d.dir, w.name), os.O_RDWR, 0)
+	f, err := d.fs.OpenFile(w.finalPath(), os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}

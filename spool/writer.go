@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"syscall"
 )
 
@@ -145,7 +146,7 @@ func (w *Writer) lend(ctx context.Context, line []byte) error {
 		return fmt.Errorf("%w: a line of %d bytes is larger than a buffer, %d bytes, and the sink is not waited for",
 			ErrFull, len(line), w.o.BufferBytes)
 	}
-	err := w.lane.await(ctx, &entry{data: line, lines: 1, lent: true, size: len(line)})
+	err := w.lane.await(ctx, &entry{data: line, lines: 1, lent: true, size: int64(len(line))})
 	if err == ErrFull {
 		return w.lane.fullError()
 	}
@@ -182,11 +183,22 @@ func (w *Writer) Sync() error {
 			return nil
 		}
 		err := w.syncer.Sync()
-		if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) || passesOn(w.syncer) {
 			return nil
 		}
 		return err
 	})
+}
+
+// passesOn reports whether the sink is a file that keeps nothing: a pipe, a terminal, a socket. What their Sync returns
+// differs from system to system.
+func passesOn(sink any) bool {
+	f, ok := sink.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice|fs.ModeSocket) != 0
 }
 
 // Close accepts no more lines, writes those that it has, and ends the goroutine. It tries for Options.CloseWithin; what

@@ -1,0 +1,271 @@
+package spool_test
+
+import (
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
+	"github.com/sluice-go/sluice/spool"
+)
+
+// quitter is a sink that ends the goroutine that calls it, as FailNow of a test does.
+type quitter struct{}
+
+func (quitter) Write([]byte) (int, error) {
+	runtime.Goexit()
+	return 0, nil
+}
+
+func TestSinkThatEndsItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := spool.NewWriter(quitter{}, spool.Options{BufferBytes: 10, Buffers: 2})
+		large := make(chan error)
+		go func() { _, err := w.WriteString(line(50, "large")); large <- err }()
+		err := <-large
+		var lost *spool.UndeliveredError
+		if !errors.As(err, &lost) {
+			t.Errorf("WriteString() = %v, want an UndeliveredError", err)
+		}
+		if n, err := w.WriteString("x"); n != 0 || err != sluice.ErrClosed {
+			t.Errorf("WriteString() = %d, %v, want 0, ErrClosed", n, err)
+		}
+		if err := w.Close(); !errors.As(err, &lost) || lost.Count != count(1, 50) {
+			t.Errorf("Close() = %v, want an UndeliveredError of 50 bytes", err)
+		}
+		if got := w.Stats(); got.Accepted != count(1, 50) || got.Dropped != got.Accepted || got.Buffered != count(0, 0) {
+			t.Errorf("Stats() = %+v, want a line accepted and dropped", got)
+		}
+	})
+}
+
+// A goroutine that waits before the next attempt has ended when Close returns.
+func TestCloseThatGivesUpWaitsForTheGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, s := started(t, spool.Options{})
+		s.set(func(s *sink) { s.fail = errSink })
+		puts(t, w, line(5, "a"))
+		go w.Flush(t.Context())
+		synctest.Wait()
+		if err := w.CloseContext(ended); err == nil {
+			t.Error("CloseContext() = nil, want an UndeliveredError")
+		}
+		if got := w.Stats(); got.Dropped != count(1, 5) || got.Buffered != count(0, 0) {
+			t.Errorf("Stats() = %+v, want the line dropped", got)
+		}
+	})
+}
+
+// unsyncable is a pipe or a file whose Sync fails, as it does with a terminal on macOS.
+type unsyncable struct{ *os.File }
+
+func (unsyncable) Sync() error { return syscall.EIO }
+
+func TestSyncOfWhatKeepsNothing(t *testing.T) {
+	r, pipe, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer pipe.Close()
+	file, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, tt := range []struct {
+		f    *os.File
+		want error
+	}{{pipe, nil}, {file, syscall.EIO}} {
+		w := spool.NewWriter(unsyncable{tt.f}, spool.Options{})
+		puts(t, w, line(5, "a"))
+		if err := w.Sync(); err != tt.want {
+			t.Errorf("Sync() = %v, want %v", err, tt.want)
+		}
+		closed(t, w)
+	}
+}
+
+// What fails after a compressed file got its name is done again, though nothing else happens.
+func TestAgedFileIsFinishedThoughADirectoryCannotBeSynced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fsx.NewMem(fsx.MemOptions{})
+		var told []string
+		d := opened(t, m, spool.DirOptions{
+			Workers: 1, MaxFileAge: time.Minute, Compress: spool.Gzip(gzip.BestSpeed),
+			OnFile: func(path string, _ spool.FileInfo) { told = append(told, path) },
+		})
+		defer d.Close()
+		failures := 3
+		m.Inject(func(c fsx.Call) error {
+			if c.Op != fsx.OpSyncDir || failures == 0 {
+				return nil
+			}
+			failures--
+			return syscall.EIO
+		})
+		puts(t, d, "a")
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		names, _, others := files(t, m, "/out", spool.Lines)
+		if len(others) != 1 || !strings.HasSuffix(others[0], ".lock") {
+			t.Errorf("the directory has %v, want the lock alone", others)
+		}
+		if len(told) != 1 || len(names) != 1 || told[0] != filepath.Join("/out", names[0]) {
+			t.Errorf("OnFile got %v, want the only file of %v", told, names)
+		}
+		if s := d.Stats(); failures != 0 || s.Files != 1 || s.Retries != 3 {
+			t.Errorf("Stats() = %+v, want one file after 3 failures", s)
+		}
+	})
+}
+
+// altered is a disk that has changed the file when it is compressed: nobody has synced it, so nothing told.
+type altered struct{ *fsx.Mem }
+
+func (a altered) OpenFile(name string, flag int, perm os.FileMode) (fsx.File, error) {
+	if raw, ok := strings.CutSuffix(name, ".gz.part"); ok {
+		f, err := a.Mem.OpenFile(raw+".tmp", os.O_RDWR, 0)
+		if err != nil {
+			return nil, err
+		}
+		f.WriteAt([]byte("?"), 0)
+		f.Close()
+	}
+	return a.Mem.OpenFile(name, flag, perm)
+}
+
+func TestCompressedMessagesThatTheSystemForgets(t *testing.T) {
+	for _, windows := range []bool{false, true} {
+		a := altered{fsx.NewMem(fsx.MemOptions{Windows: windows})}
+		d := openedOn(t, a, windows, spool.DirOptions{Workers: 1, Compress: spool.Gzip(gzip.BestSpeed)})
+		puts(t, d, "lost 1", "lost 2")
+		if err := d.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "2 messages are set aside, in p-") {
+			t.Errorf("Flush() = %v, want that 2 messages are set aside", err)
+		}
+		closed(t, d)
+		names, _, others := files(t, a, "/out", spool.Lines)
+		if len(names) != 0 || len(others) != 1 || !strings.HasSuffix(others[0], ".log.unsynced") {
+			t.Errorf("the directory has %v and %v, want the file that was set aside", names, others)
+		}
+		if s := d.Stats(); s.Damaged.Lines != 2 || s.Files != 0 {
+			t.Errorf("Stats() = %+v, want 2 messages damaged", s)
+		}
+	}
+}
+
+// While the file before it can't be finished, a message of WriteFrom is refused in time, as any other.
+func TestWriteFromIsRefusedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fsx.NewMem(fsx.MemOptions{})
+		d := opened(t, m, spool.DirOptions{Workers: 1, BufferBytes: 10, Timeout: 3 * time.Second})
+		puts(t, d, "a")
+		time.Sleep(5 * time.Second) // it is in a file
+		m.Inject(fsx.From(0, syscall.EIO, fsx.OpRename))
+		start := time.Now()
+		_, err := d.WriteFrom(strings.NewReader(strings.Repeat("x", 100)))
+		if took := time.Since(start); !errors.Is(err, spool.ErrFull) || !errors.Is(err, syscall.EIO) || took > 4*time.Second {
+			t.Errorf("WriteFrom() = %v after %v, want ErrFull with EIO after 3s and at most RetryMost", err, took)
+		}
+		if s := d.Stats(); s.Refused != count(1, 101) || s.Accepted != count(1, 2) {
+			t.Errorf("Stats() = %+v, want one accepted, one refused", s)
+		}
+		m.Inject(nil)
+		closed(t, d)
+		wantMessages(t, m, "/out", spool.Lines, []string{"a"})
+		if _, _, others := files(t, m, "/out", spool.Lines); len(others) != 0 {
+			t.Errorf("%v is left over", others)
+		}
+	})
+}
+
+type panicReader struct{}
+
+func (panicReader) Read([]byte) (int, error) { panic("a bug") }
+
+func TestReaderThatPanicsLeavesNothing(t *testing.T) {
+	m := fsx.NewMem(fsx.MemOptions{})
+	d := opened(t, m, spool.DirOptions{BufferBytes: 10})
+	func() {
+		defer func() {
+			if p := recover(); p != "a bug" {
+				t.Errorf("WriteFrom panics with %v, want the reader's panic", p)
+			}
+		}()
+		d.WriteFrom(io.MultiReader(strings.NewReader(strings.Repeat("x", 100)), panicReader{}))
+	}()
+	if _, _, others := files(t, m, "/out", spool.Lines); slices.ContainsFunc(others, func(n string) bool { return strings.HasSuffix(n, ".stream") }) {
+		t.Errorf("%v is left over", others)
+	}
+	closed(t, d)
+	if n := m.Open(); n != 0 {
+		t.Errorf("%d files are open", n)
+	}
+}
+
+// contested is a disk on which somebody else has the lock that a Dir takes first.
+type contested struct {
+	*fsx.Mem
+	locks int
+}
+
+func (c *contested) Lock(name string) (io.Closer, error) {
+	if c.locks++; c.locks == 1 {
+		return nil, &fsx.LockedError{Name: name}
+	}
+	return c.Mem.Lock(name)
+}
+
+func TestOpenWhileAnotherLooksForTheDead(t *testing.T) {
+	c := &contested{Mem: fsx.NewMem(fsx.MemOptions{})}
+	d := opened(t, c, spool.DirOptions{})
+	puts(t, d, "a")
+	closed(t, d)
+	wantMessages(t, c, "/out", spool.Lines, []string{"a"})
+}
+
+// Dirs open, recover what is left over and close at once, in one directory: every message is there once.
+func TestDirsComeAndGo(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	var want []string
+	for g := range 4 {
+		for i := range 20 {
+			want = append(want, fmt.Sprint(g, " ", i), fmt.Sprint("left ", g, " ", i))
+		}
+		wg.Go(func() {
+			for i := range 20 {
+				left := filepath.Join(dir, fmt.Sprintf("p-20200102T030405.%09d-%016x.log.tmp", i, g))
+				write := os.WriteFile(left+".new", fmt.Appendf(nil, "left %d %d\n", g, i), 0o600)
+				if err := errors.Join(write, os.Rename(left+".new", left)); err != nil { // nobody finds it half written
+					t.Error(err)
+					return
+				}
+				d, err := spool.Open(dir, spool.DirOptions{Prefix: "p-", Workers: 1})
+				if err != nil {
+					t.Errorf("Open() = %v, want nil", err)
+					return
+				}
+				puts(t, d, fmt.Sprint(g, " ", i))
+				closed(t, d)
+			}
+		})
+	}
+	wg.Wait()
+	wantMessages(t, fsx.OS{}, dir, spool.Lines, want)
+	if _, _, others := files(t, fsx.OS{}, dir, spool.Lines); len(others) != 0 {
+		t.Errorf("%v is left over", others)
+	}
+}
