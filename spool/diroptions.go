@@ -51,7 +51,8 @@ type DirOptions struct {
 
 	// OnFile is called for each finished file, when it is on stable storage under its name; path is that. It is called by
 	// the worker's goroutine, which it holds up, so by several at once; and by Open for what it recovers. A process that
-	// dies may not have come to call it: what is in the directory at the start was perhaps not told.
+	// dies may not have come to call it: what is in the directory at the start was perhaps not told. It must not call
+	// Flush or Close, which wait for it.
 	OnFile func(path string, info FileInfo)
 
 	// Check is called by Open for each message of a file that was left over; an error ends the recovered part there. Nil:

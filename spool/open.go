@@ -162,6 +162,7 @@ func (d *Dir) flushEvery() time.Duration {
 
 // Flush finishes all files: when it returns nil, everything that was accepted before is in finished files. If some
 // of it was lost it says so, once. If ctx is done before that it returns context.Cause(ctx), and what the disk fails with.
+// After Close it returns [sluice.ErrClosed].
 func (d *Dir) Flush(ctx context.Context) error {
 	entries := make([]*entry, len(d.workers))
 	for i, w := range d.workers {
@@ -181,7 +182,7 @@ func (d *Dir) Flush(ctx context.Context) error {
 	return d.newLoss()
 }
 
-// Close accepts no more messages, finishes all files and ends the workers. It tries for Options.CloseWithin; see
+// Close accepts no more messages, finishes all files and ends the workers. It tries for DirOptions.CloseWithin; see
 // [Dir.CloseContext].
 func (d *Dir) Close() error {
 	if d.o.CloseWithin < 0 {

@@ -15,7 +15,8 @@ import (
 //
 // The sink gets lines in the order in which they were accepted, in as few calls as possible, each of whole lines: no line
 // is ever split over two calls, unless the sink itself takes a part (a short write), and then it gets the rest. It is
-// never called concurrently. A sink that fails is asked again, with the same bytes, until it takes them.
+// never called concurrently, and must not keep what it is given. A sink that fails is asked again, with the same bytes,
+// until it takes them: with the zero [Options], one that fails for ever makes Write wait for ever.
 //
 // All methods are safe for concurrent use. A Writer must be closed, or its goroutine stays.
 type Writer struct {
@@ -201,9 +202,10 @@ func passesOn(sink any) bool {
 	return err == nil && info.Mode()&(fs.ModeNamedPipe|fs.ModeCharDevice|fs.ModeSocket) != 0
 }
 
-// Close accepts no more lines, writes those that it has, and ends the goroutine. It tries for Options.CloseWithin; what
-// was not delivered by then it drops, and returns an *[UndeliveredError] that says how much that is. It is idempotent:
-// later calls wait too and return the same. After it, Write returns [sluice.ErrClosed].
+// Close accepts no more lines, writes those that it has, and ends the goroutine; the sink it neither syncs nor closes. It
+// tries for Options.CloseWithin; what was not delivered by then it drops, and returns an *[UndeliveredError] that says how
+// many lines and bytes that is. It is idempotent: later calls wait too and return the same. After it, Write returns
+// [sluice.ErrClosed].
 //
 // A call of Write that overlaps with Close either returns that error or is delivered as any other line.
 func (w *Writer) Close() error {
@@ -219,7 +221,7 @@ func (w *Writer) Close() error {
 // whose time is over decides for all.
 //
 // If the sink hangs, the goroutine can't end before the sink returns; CloseContext does not wait for that longer than for
-// ctx.
+// ctx. What the sink has in its hands then counts as not delivered, though it may still arrive.
 func (w *Writer) CloseContext(ctx context.Context) error {
 	w.lane.shut(nil)
 	return w.lane.drain(ctx)
