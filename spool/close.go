@@ -56,7 +56,7 @@ func (l *lane) await(ctx context.Context, e *entry) error {
 		return err
 	}
 	err := l.result(ctx, e)
-	if err != nil && err == context.Cause(ctx) && l.withdraw(e) {
+	if ctx.Err() != nil && l.withdraw(e) { // else the lane was done with it already, or will be
 		return err
 	}
 	return l.result(context.Background(), e)

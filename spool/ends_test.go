@@ -2,6 +2,7 @@ package spool_test
 
 import (
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -268,4 +269,31 @@ func TestDirsComeAndGo(t *testing.T) {
 	if _, _, others := files(t, fsx.OS{}, dir, spool.Lines); len(others) != 0 {
 		t.Errorf("%v is left over", others)
 	}
+}
+
+// manyErrors is an error that == panics with.
+type manyErrors []error
+
+func (manyErrors) Error() string { return "many" }
+
+func TestContextEndsWithAnErrorThatCannotBeCompared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fsx.NewMem(fsx.MemOptions{})
+		s, err := spool.OpenSinkOn(spool.Disk(m, false), "/out", pairs{},
+			spool.DirOptions{Prefix: "p-", Workers: 1, BufferBytes: 3, MaxFileBytes: 3, Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Inject(fsx.From(0, syscall.EIO, fsx.OpWrite))
+		go s.Append(t.Context(), [2]int{70, 1}) // more than a buffer: the worker has it, and the disk fails
+		synctest.Wait()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(manyErrors{errSink}) })
+		if _, err := s.Append(ctx, [2]int{70, 2}); !errors.As(err, new(manyErrors)) {
+			t.Errorf("Append() = %v, want the context's cause", err)
+		}
+		m.Inject(nil)
+		closed(t, s)
+		wantMessages(t, m, "/out", spool.Lines, []string{"70F1"})
+	})
 }
