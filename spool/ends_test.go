@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -296,4 +297,31 @@ func TestContextEndsWithAnErrorThatCannotBeCompared(t *testing.T) {
 		closed(t, s)
 		wantMessages(t, m, "/out", spool.Lines, []string{"70F1"})
 	})
+}
+
+// A large message races a Close that gives up at once: what Write said was accepted is there.
+func TestLargeMessageRacesCloseThatGivesUp(t *testing.T) {
+	accepted := 0
+	for range 300 {
+		m := fsx.NewMem(fsx.MemOptions{})
+		d := opened(t, m, spool.DirOptions{Workers: 1, BufferBytes: 3, CloseWithin: -1})
+		var err error
+		var wg sync.WaitGroup
+		wg.Go(func() { _, err = d.Write([]byte("large")) })
+		for range rand.IntN(20) {
+			runtime.Gosched()
+		}
+		d.CloseContext(ended)
+		wg.Wait()
+		d.CloseContext(context.Background()) // returns when the worker has ended; says the same
+		closed(t, opened(t, m, spool.DirOptions{}))
+		got := all(t, m, "/out", spool.Lines)
+		if s := d.Stats(); err == nil && (!slices.Equal(got, []string{"large"}) || s.Written != count(1, 6)) || s.Buffered != count(0, 0) {
+			t.Fatalf("Write() = %v, the files hold %q, Stats() = %+v", err, got, s)
+		}
+		if err == nil {
+			accepted++
+		}
+	}
+	t.Logf("%d of 300 were accepted", accepted)
 }

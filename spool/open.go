@@ -194,8 +194,8 @@ func (d *Dir) Close() error {
 }
 
 // CloseContext is Close that tries until ctx is done. If that is too early it returns an *[UndeliveredError] with what
-// was still in memory, and is lost; messages that are in unfinished files are not: the next Open recovers them. It is
-// idempotent, and later calls return the same.
+// was still in memory, and is lost; messages that are in unfinished files are not: the next Open recovers them. So a Count
+// of zero says that nothing is lost, but not all files are finished. It is idempotent, and later calls return the same.
 func (d *Dir) CloseContext(ctx context.Context) error {
 	for _, w := range d.workers {
 		w.lane.shut(&entry{must: true, do: w.finish})
