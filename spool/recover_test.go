@@ -103,7 +103,18 @@ func TestRecoveryOverwritesNothing(t *testing.T) {
 	other := strings.Replace(stem, "0123", "4567", 1)
 	put(t, m, other+".stream", "half a message")
 	put(t, m, other+".incomplete", "older")
+	foreign := []string{
+		"notes.tmp", "p-notes.log.tmp", "q" + stem[1:] + ".tmp", "p-20201302T030405.000000000-0123456789abcdef.log.tmp", "p-x.lock", "0123456789abcdef.lock",
+	}
+	for _, name := range foreign {
+		put(t, m, name, "foreign")
+	}
 	closed(t, opened(t, m, spool.DirOptions{}))
+	for _, name := range foreign {
+		if got := read(t, m, name); got != "foreign" {
+			t.Errorf("%s has %q, want it left alone", name, got)
+		}
+	}
 	for name, want := range map[string]string{
 		stem + ".torn":          "older",
 		stem + ".2.torn":        "torn",
@@ -115,8 +126,8 @@ func TestRecoveryOverwritesNothing(t *testing.T) {
 			t.Errorf("%s has %q, want %q", name, got, want)
 		}
 	}
-	if _, _, others := files(t, m, "/out", spool.Lines); len(others) != 4 {
-		t.Errorf("the directory has %v beside its finished file, want the four that were set aside", others)
+	if _, _, others := files(t, m, "/out", spool.Lines); len(others) != 4+len(foreign) {
+		t.Errorf("the directory has %v beside its finished file, want the four that were set aside, and the foreign ones", others)
 	}
 }
 
