@@ -238,6 +238,66 @@ func TestOpenWhileAnotherLooksForTheDead(t *testing.T) {
 	wantMessages(t, c, "/out", spool.Lines, []string{"a"})
 }
 
+// watched is a disk that notes when locks end and when their files go.
+type watched struct {
+	*fsx.Mem
+	did []string
+}
+
+type watchedLock struct {
+	io.Closer
+	w *watched
+}
+
+func (w *watched) Lock(name string) (io.Closer, error) {
+	l, err := w.Mem.Lock(name)
+	return watchedLock{l, w}, err
+}
+
+func (l watchedLock) Close() error {
+	l.w.did = append(l.w.did, "close")
+	return l.Closer.Close()
+}
+
+func (w *watched) Remove(name string) error {
+	if strings.HasSuffix(name, ".lock") {
+		w.did = append(w.did, "remove")
+	}
+	return w.Mem.Remove(name)
+}
+
+// Behind the lock's end the file may be somebody else's.
+func TestLockFileGoesBeforeItsLock(t *testing.T) {
+	w := &watched{Mem: fsx.NewMem(fsx.MemOptions{})}
+	put(t, w.Mem, stem+".tmp", "a\n")
+	closed(t, opened(t, w, spool.DirOptions{}))
+	if want := []string{"remove", "close", "remove", "close"}; !slices.Equal(w.did, want) { // the dead one's, and its own
+		t.Errorf("the Dir did %v, want %v", w.did, want)
+	}
+}
+
+// Flushes that end with their contexts leave nothing behind that grows.
+func TestFlushesDoNotPileUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fsx.NewMem(fsx.MemOptions{})
+		d := opened(t, m, spool.DirOptions{Workers: 2})
+		m.Inject(fsx.From(0, syscall.EIO, fsx.OpWrite))
+		puts(t, d, "a")
+		for range 100 {
+			if err := d.Flush(ended); !errors.Is(err, context.Canceled) {
+				t.Errorf("Flush() = %v, want the context's cause", err)
+			}
+		}
+		synctest.Wait()
+		if n := d.Queued(); n > 2 {
+			t.Errorf("%d entries are queued after 100 Flushes", n)
+		}
+		m.Inject(nil)
+		closed(t, d)
+		wantMessages(t, m, "/out", spool.Lines, []string{"a"})
+	})
+}
+
 // Dirs open, recover what is left over and close at once, in one directory: every message is there once.
 func TestDirsComeAndGo(t *testing.T) {
 	dir := t.TempDir()

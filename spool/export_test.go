@@ -12,3 +12,13 @@ func OpenOn(fsys disk, dir string, o DirOptions) (*Dir, error) { return openOn(f
 func OpenSinkOn[T any](fsys disk, dir string, codec Codec[T], o DirOptions) (*Sink[T], error) {
 	return openSinkOn(fsys, dir, codec, o)
 }
+
+// Queued returns how much is queued for the workers.
+func (d *Dir) Queued() (n int) {
+	for _, w := range d.workers {
+		w.lane.mu.Lock()
+		n += len(w.lane.queue)
+		w.lane.mu.Unlock()
+	}
+	return n
+}
