@@ -193,6 +193,22 @@ func TestWriteFromIsRefusedInTime(t *testing.T) {
 	})
 }
 
+// Once a worker has its file, a message of WriteFrom is not refused any more: it will be there.
+func TestWriteFromWhoseFileIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := fsx.NewMem(fsx.MemOptions{})
+		d := opened(t, m, spool.DirOptions{BufferBytes: 10, Timeout: 3 * time.Second})
+		m.Inject(fsx.From(0, syscall.EIO, fsx.OpRename))
+		time.AfterFunc(10*time.Second, func() { m.Inject(nil) })
+		msg := strings.Repeat("x", 100)
+		if n, err := d.WriteFrom(strings.NewReader(msg)); n != 100 || err != nil {
+			t.Errorf("WriteFrom() = %d, %v, want 100, nil", n, err)
+		}
+		wantMessages(t, m, "/out", spool.Lines, []string{msg})
+		closed(t, d)
+	})
+}
+
 type panicReader struct{}
 
 func (panicReader) Read([]byte) (int, error) { panic("a bug") }

@@ -14,8 +14,8 @@ import (
 
 // WriteFrom adds what r has until io.EOF as one message, and returns its length. If r fails, nothing of it is left, and
 // the error is r's. A message that is larger than a buffer goes through a temporary file and becomes a finished file of
-// its own, however large: a slow reader holds nobody up. WriteFrom returns when that file is finished; within Timeout a
-// worker must have taken it, else it is refused with [ErrFull]. Up to a buffer's size it is as [Dir.Write].
+// its own, however large: a slow reader holds nobody up. WriteFrom returns when that file is finished. Within Timeout a
+// worker must have taken it, or it is refused with [ErrFull]. Up to a buffer's size it is as [Dir.Write].
 func (d *Dir) WriteFrom(r io.Reader) (int64, error) {
 	buf := d.scratch.Get().(*[]byte)
 	defer d.scratch.Put(buf)
