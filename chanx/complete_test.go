@@ -1,64 +1,16 @@
 package chanx_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"os"
-	"slices"
-	"strings"
 	"testing"
+
+	"github.com/sluice-go/sluice/internal/lawtable"
 )
 
 // The laws are worth what the table holds: a new function must be added to it, and get an example.
 func TestEveryFunctionIsInTheTableAndHasAnExample(t *testing.T) {
-	inTable := make(map[string]bool)
+	var names []string
 	for _, f := range functions {
-		name, _, _ := strings.Cut(f.name, "/")
-		inTable[name] = true
+		names = append(names, f.name)
 	}
-	source, tests := declared(t)
-	for _, name := range source {
-		if !inTable[name] {
-			t.Errorf("%s is exported and has no row in the table of functions", name)
-		}
-		if !slices.Contains(tests, "Example"+name) {
-			t.Errorf("%s is exported and has no Example", name)
-		}
-		delete(inTable, name)
-	}
-	for name := range inTable {
-		t.Errorf("the table has a row for %s, which the package does not export", name)
-	}
-}
-
-// declared returns the functions that the package exports, and those that its tests do, as their sources have them.
-func declared(t *testing.T) (source, tests []string) {
-	t.Helper()
-	files, err := os.ReadDir(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if !strings.HasSuffix(file.Name(), ".go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file.Name(), nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range parsed.Decls {
-			if f, ok := d.(*ast.FuncDecl); !ok || f.Recv != nil || !f.Name.IsExported() {
-				continue
-			} else if strings.HasSuffix(file.Name(), "_test.go") {
-				tests = append(tests, f.Name.Name)
-			} else {
-				source = append(source, f.Name.Name)
-			}
-		}
-	}
-	if len(source) == 0 {
-		t.Fatal("no exported functions found")
-	}
-	return source, tests
+	lawtable.Complete(t, names)
 }
