@@ -22,7 +22,10 @@ func (w *writer) closeNow() error {
 	w.syncing.Lock()
 	defer w.syncing.Unlock()
 	if errs[0] == nil {
-		errs = append(errs, w.sealAll(), w.sealLast())
+		errs[0] = w.sealAll()
+	}
+	if errs[0] == nil { // else the footer would promise what may be lost, and its sync be the next try of one that failed
+		errs = append(errs, w.sealLast())
 	}
 	w.mu.Lock()
 	old := w.old

@@ -263,3 +263,38 @@ func TestTooManyOpenFiles(t *testing.T) {
 		}
 	}
 }
+
+// A Close whose fsync fails does not call the queue closed: the next Open looks through it, and the epoch changes.
+func TestFailedSyncInClose(t *testing.T) {
+	for seed := range uint64(20) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SyncEvery: -1})
+		add(t, q, values(50)...)
+		syncs := 0
+		m.Inject(func(c fsx.Call) error {
+			if c.Op != fsx.OpSync {
+				return nil
+			}
+			if syncs++; syncs == 1 {
+				return syscall.EIO
+			}
+			return nil
+		})
+		if err := q.Close(); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("Close() = %v, want EIO", err)
+		}
+		if syncs != 1 {
+			t.Fatalf("%d syncs, want 1: a failed one is never tried again", syncs)
+		}
+		m.Inject(nil)
+		again := open(t, m.PowerCut(seed), diskq.Options{})
+		if r := again.Stats().Recovery; r.Clean || !r.NewEpoch {
+			t.Errorf("Recovery = %+v, want one that looked, and a new epoch", r)
+		}
+		r, err := readAll(again)
+		must(t, err)
+		if len(r.gaps) > 0 {
+			t.Errorf("damage is told: %v, want the end to be cut", r.gaps[0])
+		}
+	}
+}
