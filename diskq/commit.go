@@ -107,9 +107,7 @@ func (w *writer) commit() error {
 		w.written, w.inFile, w.unsaved = to, end, true
 		w.mu.Unlock()
 		if w.o.Durability == Durable {
-			if err = w.sync(); err != nil {
-				file.Truncate(b.base + int64(from)) // so that the next Open does not find what is about to fail
-			}
+			err = w.syncAppends(file, b.base+int64(from))
 		}
 	}
 	if err != nil {
@@ -176,15 +174,37 @@ func (w *writer) write(file fsx.File, b *block, from, to int) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("diskq: append: %w", err)
-	repair := file.Truncate(pos)
-	if repair == nil {
-		w.syncing.Lock()
-		repair = file.Sync()
-		w.syncing.Unlock()
+	w.syncing.Lock()
+	defer w.syncing.Unlock()
+	w.cutBackHeld(file, pos)
+	return fmt.Errorf("diskq: append: %w", err)
+}
+
+// cutBackHeld cuts the last segment at pos, for certain, or makes the queue fail. The caller holds writing and syncing.
+func (w *writer) cutBackHeld(file fsx.File, pos int64) {
+	err := file.Truncate(pos)
+	if err == nil {
+		err = file.Sync()
 	}
-	if repair != nil {
-		w.fail(fmt.Errorf("diskq: the queue failed, and must be opened again: what a failed append wrote could not be taken back: %w", repair))
+	if err != nil {
+		w.fail(fmt.Errorf("diskq: the queue failed, and must be opened again: what a failed append wrote could not be taken back: %w", err))
+	}
+}
+
+// syncAppends syncs what commit wrote at pos. If it can't, that is taken back from the file. The caller holds writing.
+func (w *writer) syncAppends(file fsx.File, pos int64) error {
+	w.syncing.Lock()
+	defer w.syncing.Unlock()
+	err := w.syncHeld()
+	switch {
+	case err == nil:
+	case w.failure() != nil:
+		file.Truncate(pos) // so that the next Open does not find what is about to fail; it can't be synced any more
+	default:
+		w.mu.Lock()
+		w.inFile = sluice.Offset(w.next.Load()) // under syncing: nobody promises what is taken back
+		w.mu.Unlock()
+		w.cutBackHeld(file, pos)
 	}
 	return err
 }

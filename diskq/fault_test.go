@@ -298,3 +298,49 @@ func TestFailedSyncInClose(t *testing.T) {
 		}
 	}
 }
+
+// Without descriptors to begin a segment with, or to sync the directory, appends fail, and only those: when there are some
+// again the queue goes on, and nothing that failed appears.
+func TestAppendWithTooManyOpenFiles(t *testing.T) {
+	for _, d := range []diskq.Durability{diskq.Written, diskq.Buffered, diskq.Durable} {
+		for _, op := range []fsx.Op{fsx.OpOpen, fsx.OpSyncDir, fsx.OpOpen | fsx.OpSyncDir} {
+			m := newMem()
+			q := open(t, m, diskq.Options{Durability: d, SegmentBytes: 4096, SyncEvery: -1})
+			add(t, q, "first")
+			var want []string
+			failed := 0
+			for i := range 400 {
+				switch i % 100 {
+				case 10:
+					m.Inject(fsx.From(0, syscall.EMFILE, op))
+				case 90:
+					m.Inject(nil)
+				}
+				v := value(i)
+				err := error(nil)
+				if _, err = q.Append(t.Context(), v); err == nil {
+					want = append(want, v)
+				} else if failed++; !errors.Is(err, syscall.EMFILE) || i%100 < 10 || i%100 >= 90 {
+					t.Fatalf("%v, %v: Append() = %v, want nil or EMFILE", d, op, err)
+				}
+				if err := q.Sync(t.Context()); err != nil && !errors.Is(err, syscall.EMFILE) {
+					t.Fatalf("%v, %v: Sync() = %v, want nil or EMFILE", d, op, err)
+				}
+			}
+			if failed == 0 && (op&fsx.OpOpen != 0 || d == diskq.Durable) {
+				t.Errorf("%v, %v: nothing failed", d, op)
+			}
+			must(t, q.Sync(t.Context()))
+			r, err := readAll(open(t, m.PowerCut(uint64(d)), diskq.Options{}))
+			must(t, err)
+			if len(r.values) != len(want)+1 || len(r.gaps) > 0 {
+				t.Fatalf("%v, %v: %d values and %d gaps after a crash, want %d", d, op, len(r.values), len(r.gaps), len(want)+1)
+			}
+			for i, v := range want {
+				if got := r.values[sluice.Offset(i+1)]; got != v {
+					t.Fatalf("%v, %v: value %d = %q, want %q", d, op, i+1, got, v)
+				}
+			}
+		}
+	}
+}

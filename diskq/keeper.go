@@ -99,6 +99,9 @@ func (w *writer) work(at *deadlines) {
 	if w.used > w.written && w.err == nil && at.write.IsZero() {
 		at.write = now.Add(lateBy) // it could not be written, or came since
 	}
+	if w.o.Durability != Durable && w.o.SyncEvery > 0 && (w.unsaved || w.newName) && w.err == nil && at.sync.IsZero() {
+		at.sync = now.Add(w.o.SyncEvery) // likewise
+	}
 	w.mu.Unlock()
 }
 

@@ -86,14 +86,11 @@ func (w *writer) beginFile(name string, begin []byte) (fsx.File, error) {
 // behind.
 func (w *writer) undoRollLocked(name string, err error) error {
 	gone := w.fs.Remove(name)
-	if errors.Is(gone, fs.ErrNotExist) {
-		gone = nil
-	}
 	if gone == nil {
 		gone = w.fs.SyncDir(w.dir)
 	}
 	err = fmt.Errorf("diskq: begin segment: %w", err)
-	if gone != nil {
+	if gone != nil && !errors.Is(gone, fs.ErrNotExist) { // it was never made
 		err = fmt.Errorf("diskq: the queue failed, and must be opened again: %w", errors.Join(err, gone))
 		w.failLocked(err)
 	}

@@ -8,9 +8,10 @@ import (
 	"github.com/sluice-go/sluice/internal/fsx"
 )
 
-// sync brings everything that is written by now to stable storage: complete segments first, then the last, then their
-// names. The caller may hold writing. An error makes the queue fail: an fsync that failed is never tried again, because
-// the next one would succeed without the data.
+// sync brings everything that is written by now to stable storage: complete segments first, then the names, then the last
+// segment. The caller may hold writing. An error makes the queue fail: an fsync that failed is never tried again, because
+// the next one would succeed without the data. Too many open files is another matter: then nothing was tried, and the next
+// sync does it.
 func (w *writer) sync() error {
 	w.syncing.Lock()
 	defer w.syncing.Unlock()
@@ -35,14 +36,14 @@ func (w *writer) syncHeld() error {
 			return err
 		}
 	}
-	if file != nil && unsaved {
-		if err := w.syncFile(file); err != nil {
+	if newName {
+		if err := w.syncNames(unsaved); err != nil {
 			return err
 		}
 	}
-	if newName {
-		if err := w.fs.SyncDir(w.dir); err != nil {
-			return w.failed(fmt.Errorf("sync directory: %w", err))
+	if file != nil && unsaved { // behind the names: on Windows it makes those last too
+		if err := w.syncFile(file); err != nil {
+			return err
 		}
 	}
 	w.mu.Lock()
@@ -50,6 +51,22 @@ func (w *writer) syncHeld() error {
 	w.point = true
 	w.mu.Unlock()
 	return nil
+}
+
+// syncNames syncs the directory. unsaved is what syncHeld found.
+func (w *writer) syncNames(unsaved bool) error {
+	err := w.fs.SyncDir(w.dir)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("sync directory: %w", err)
+	if !tooMany(err) {
+		return w.failed(err)
+	}
+	w.mu.Lock()
+	w.newName, w.unsaved = true, w.unsaved || unsaved
+	w.mu.Unlock()
+	return fmt.Errorf("diskq: %w", err)
 }
 
 // syncFile syncs one file.
