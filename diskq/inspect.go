@@ -121,7 +121,14 @@ func destroy(fsys fsx.FS, dir string) error {
 			errs = append(errs, fsys.Remove(join(dir, e.Name())))
 		}
 	}
-	errs = append(errs, lock.Close(), fsys.Remove(join(dir, lockName)))
+	// The lock's file goes while we hold it: once we let go it may be somebody else's. Where open files can't be removed
+	// (Windows) neither can theirs.
+	name := join(dir, lockName)
+	gone := fsys.Remove(name)
+	errs = append(errs, lock.Close())
+	if gone != nil {
+		errs = append(errs, fsys.Remove(name))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("diskq: destroy: %w", err)
 	}
