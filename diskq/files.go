@@ -18,25 +18,26 @@ func join(dir, name string) string { return filepath.Join(dir, name) }
 const maxOpen = 64
 
 // files opens segments for reading. A file in use stays open; of the others the least recently used is closed when there
-// are too many. A segment that is dropped is removed when nobody uses it, so that it works on Windows too.
+// are too many.
 type files struct {
 	fs fsx.FS
 
-	mu     sync.Mutex
-	clock  uint64
-	open   []*segment // those with a file
-	limit  int
-	closed bool // the queue is: nothing stays open unless it is in use
+	mu       sync.Mutex
+	released sync.Cond // of mu, once somebody waits: a segment that is dropped has no user left
+	clock    uint64
+	open     []*segment // those with a file
+	limit    int
+	closed   bool // the queue is: nothing stays open unless it is in use
 }
 
 // acquire returns the file of g, open, until release.
 func (f *files) acquire(g *segment) (fsx.File, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if g.dropped {
+		return nil, &fs.PathError{Op: "open", Path: g.name, Err: fs.ErrNotExist}
+	}
 	if g.file == nil {
-		if g.dropped {
-			return nil, &fs.PathError{Op: "open", Path: g.name, Err: fs.ErrNotExist}
-		}
 		if err := f.openLocked(g); err != nil {
 			return nil, err
 		}
@@ -94,8 +95,7 @@ func (f *files) closeLocked(g *segment) {
 	}
 }
 
-// release ends a use of g. If g was dropped the last one removes it; an error of that leaves a file that the next Open
-// finds below the first segment, or as it: nothing is lost by it but room.
+// release ends a use of g.
 func (f *files) release(g *segment) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -103,26 +103,32 @@ func (f *files) release(g *segment) {
 		return
 	}
 	f.closeLocked(g)
-	if g.dropped {
-		f.fs.Remove(g.name)
+	if f.released.L != nil {
+		f.released.Broadcast()
 	}
 }
 
-// drop removes the file of g, now or when the last reader lets go of it.
+// drop removes the file of g. Nobody gets it any more; where open files can't be removed (Windows) it waits for those who
+// have it, for as long as they read one block. It is gone when drop returns: the next one must not be dropped before it.
 func (f *files) drop(g *segment) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g.dropped = true
-	if g.refs > 0 {
-		return nil
-	}
-	if g.file != nil {
+	if g.file != nil && g.refs == 0 {
 		f.closeLocked(g)
 	}
-	if err := f.fs.Remove(g.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	err := f.fs.Remove(g.name)
+	if err != nil && g.refs > 0 {
+		f.released.L = &f.mu
+		for g.refs > 0 {
+			f.released.Wait()
+		}
+		err = f.fs.Remove(g.name)
 	}
-	return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // forget closes the file of g, if nobody uses it.
