@@ -3,6 +3,7 @@ package diskq
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"time"
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/internal/fsx"
@@ -94,4 +95,20 @@ func WithVersion(file []byte, v uint32) []byte {
 	binary.LittleEndian.PutUint32(b[8:], v)
 	binary.LittleEndian.PutUint32(b[headerSize-4:], crc32.Checksum(b[:headerSize-4], castagnoli))
 	return b
+}
+
+// HoldFirst opens the first segment as a reader does, until release.
+func HoldFirst[T any](q *DiskQueue[T]) (release func(), err error) {
+	g := q.w.all()[0]
+	if _, err := q.w.files.acquire(g); err != nil {
+		return nil, err
+	}
+	return func() { q.w.files.release(g) }, nil
+}
+
+// LastPoint returns the time of the last sync point.
+func LastPoint[T any](q *DiskQueue[T]) time.Time {
+	q.w.mu.Lock()
+	defer q.w.mu.Unlock()
+	return q.w.now
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -143,10 +144,12 @@ func openWriter(dir, codec string, o Options) (*writer, error) {
 	return w, nil
 }
 
-// makeDir makes a directory, with its parents, and syncs the directories that got a new name by that.
+// makeDir makes a directory, with its parents, one by one: each is synced into the one above before the next is made. So a
+// process that ends in between leaves only the last one perhaps not synced, and that is why we begin there.
 func makeDir(fsys fsx.FS, dir string) error {
-	var changed []string
-	for d := filepath.Clean(dir); ; {
+	var missing []string
+	d := filepath.Clean(dir)
+	for {
 		_, err := fsys.Stat(d)
 		if err == nil {
 			break
@@ -154,22 +157,37 @@ func makeDir(fsys fsx.FS, dir string) error {
 		if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		missing = append(missing, d)
 		parent := filepath.Dir(d)
-		changed = append(changed, parent)
 		if parent == d {
 			break
 		}
 		d = parent
 	}
-	if err := fsys.MkdirAll(dir, 0o700); err != nil {
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := syncParent(fsys, d); err != nil {
 		return err
 	}
-	for _, d := range changed {
-		if err := fsys.SyncDir(d); err != nil {
+	for _, d := range slices.Backward(missing) {
+		if err := fsys.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+		if err := fsys.SyncDir(filepath.Dir(d)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// syncParent makes last a directory that was there before, unless the one above is none of ours.
+func syncParent(fsys fsx.FS, dir string) error {
+	err := fsys.SyncDir(filepath.Dir(filepath.Clean(dir)))
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
 }
 
 // Append adds v and returns its offset, when it is as safe as Options.Durability says. An error means that v was not
@@ -217,7 +235,11 @@ func (q *DiskQueue[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, er
 func (q *DiskQueue[T]) appendDirect(ctx context.Context, s *scratch, vs []T) (sluice.Offset, error) {
 	end := 0
 	for _, v := range vs {
-		end += len(q.direct.bytes(v))
+		n := len(q.direct.bytes(v))
+		if n > maxPayload-end { // before end overflows: the same bytes may be in vs many times
+			return 0, fmt.Errorf("%w: a batch of more than %d bytes", ErrTooLarge, maxBatchBytes)
+		}
+		end += n
 		s.ends = append(s.ends, end)
 	}
 	return q.w.appendAll(ctx, s.ends, func(i int) []byte { return q.direct.bytes(vs[i]) })
@@ -263,11 +285,10 @@ func (w *writer) appendAll(ctx context.Context, ends []int, payload func(i int) 
 		if end-was > w.o.MaxRecordBytes {
 			return 0, fmt.Errorf("%w: value %d of %d has %d bytes, and MaxRecordBytes is %d", ErrTooLarge, i, len(ends), end-was, w.o.MaxRecordBytes)
 		}
-		size += frameHeader + end - was
+		if size += frameHeader + end - was; size > maxBatchBytes {
+			return 0, fmt.Errorf("%w: a batch of more than %d bytes", ErrTooLarge, maxBatchBytes)
+		}
 		was = end
-	}
-	if size > maxBatchBytes {
-		return 0, fmt.Errorf("%w: a batch of %d bytes, and at most %d are possible", ErrTooLarge, size, maxBatchBytes)
 	}
 	if len(ends) == 0 {
 		return w.appendNone()

@@ -53,6 +53,10 @@ func (w *writer) open() error {
 
 // create makes the first segment.
 func (w *writer) create() error {
+	// Whoever made the directory, before us and our process too, may not have synced that.
+	if err := syncParent(w.fs, w.dir); err != nil {
+		return err
+	}
 	w.queue, w.recovery.Clean = w.o.draw(), true
 	w.epoch.Store(w.o.draw())
 	g, b := w.newSegmentLocked(0, true)

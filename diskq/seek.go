@@ -78,7 +78,15 @@ func readFooter(f fsx.File, id uint64) (footer, int64, error) {
 	if !ok {
 		return footer{}, 0, errNotSealed
 	}
-	b := make([]byte, size-trailerSize-pos)
+	var word [4]byte
+	if _, err := f.ReadAt(word[:], pos); err != nil && err != io.EOF {
+		return footer{}, 0, err
+	}
+	n, ok := frameSize(binary.LittleEndian.Uint32(word[:]))
+	if !ok || int64(n) != size-trailerSize-pos-frameHeader { // before anything is allocated
+		return footer{}, 0, errNotSealed
+	}
+	b := make([]byte, frameHeader+n)
 	if _, err := f.ReadAt(b, pos); err != nil && err != io.EOF {
 		return footer{}, 0, err
 	}

@@ -164,7 +164,7 @@ func (w *writer) putPointLocked() {
 func (w *writer) pointLocked() syncPoint { return w.pointFor(w.b.seg, w.n) }
 
 func (w *writer) pointFor(g *segment, next sluice.Offset) syncPoint {
-	if now := time.Now(); now.After(w.now) {
+	if now := time.Now().Round(0); now.After(w.now) { // by the clock on the wall, as it is written down
 		w.now = now
 	}
 	return syncPoint{

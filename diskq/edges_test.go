@@ -1,0 +1,172 @@
+package diskq_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/sluice-go/sluice/diskq"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// A process that ends before the directories that it made are synced leaves that to the next one.
+func TestDirectoriesLast(t *testing.T) {
+	name := filepath.Join("a", "b", "queue")
+	for kill := range int64(8) {
+		for seed := range uint64(10) {
+			m := newMem()
+			m.Inject(fsx.From(kill, syscall.EIO, fsx.OpSyncDir))
+			q, err := diskq.Open(name, diskq.String(), diskq.On(diskq.Options{}, m))
+			if err == nil {
+				q.Close()
+			}
+			m = m.Kill()
+			q, err = diskq.Open(name, diskq.String(), diskq.On(diskq.Options{Durability: diskq.Durable}, m))
+			must(t, err)
+			add(t, q, "kept")
+			m = m.PowerCut(seed)
+			q.Close()
+			q, err = diskq.Open(name, diskq.String(), diskq.On(diskq.Options{}, m))
+			must(t, err)
+			if _, next := q.Bounds(); next != 1 {
+				t.Errorf("killed at sync %d of a directory, seed %d: the queue ends at %d, want 1", kill, seed, next)
+			}
+			must(t, q.Close())
+		}
+	}
+}
+
+// What Trim drops is gone when it returns, whoever reads it just then: else a crash could leave a segment and not the one
+// behind it, which looks like damage.
+func TestTrimWhileItIsRead(t *testing.T) {
+	for _, windows := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			m := fsx.NewMem(fsx.MemOptions{Windows: windows})
+			q := open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+			add(t, q, values(500)...)
+			must(t, q.Sync(t.Context()))
+			synctest.Wait() // the keeper has sealed
+			release, err := diskq.HoldFirst(q)
+			must(t, err)
+			trimmed := make(chan error, 1)
+			go func() { trimmed <- q.Trim(400) }()
+			synctest.Wait()
+			select {
+			case err := <-trimmed:
+				if must(t, err); windows {
+					t.Error("Trim() returned while the first segment could not be removed")
+				}
+			default:
+				if !windows {
+					t.Error("Trim() waits for a reader")
+				}
+			}
+			entries, err := m.ReadDir(dir)
+			must(t, err)
+			if first := entries[0].Name(); (first == "00000000000000000000.seg") != windows {
+				t.Errorf("windows %v: the first segment is %s while it is read", windows, first)
+			}
+			release()
+			if windows {
+				must(t, <-trimmed)
+			}
+			must(t, q.Close())
+			r, err := diskq.InspectOn(m, dir)
+			must(t, err)
+			if len(r.Damage) > 0 || r.First == 0 {
+				t.Errorf("Inspect() = %v from %d on, want no damage, and not from 0 on", r.Damage, r.First)
+			}
+			if m.Open() != 0 {
+				t.Errorf("%d files are open after Close", m.Open())
+			}
+		})
+	}
+}
+
+// The same bytes many times make a batch whose size overflows an int of 32 bits.
+func TestHugeBatch(t *testing.T) {
+	q, err := diskq.Open(dir, diskq.Bytes(), diskq.On(diskq.Options{}, newMem()))
+	must(t, err)
+	defer q.Close()
+	vs := make([][]byte, 4200)
+	for i := range vs {
+		vs[i] = make([]byte, 0)
+	}
+	mb := make([]byte, 1<<20)
+	for _, n := range []int{1100, 2048, 2100, 4096, 4200} {
+		for i := range n {
+			vs[i] = mb
+		}
+		if _, err := q.AppendAll(t.Context(), vs[:n]); !errors.Is(err, diskq.ErrTooLarge) {
+			t.Errorf("AppendAll() of %d MiB = %v, want ErrTooLarge", n, err)
+		}
+	}
+}
+
+// The times of sync points are those of the clock on the wall: compared by another clock they would go back with it on the
+// disk, and Since pass over values.
+func TestPointsFollowTheWall(t *testing.T) {
+	q := open(t, newMem(), diskq.Options{})
+	add(t, q, "a")
+	if at := diskq.LastPoint(q); at.IsZero() || at != at.Round(0) {
+		t.Errorf("the last point is at %v, want a time without a monotonic clock", at)
+	}
+}
+
+// Sessions that appended nothing leave sync points: a value that fits no more is refused, and nobody waits for ever.
+func TestEmptyAndFull(t *testing.T) {
+	for _, full := range []diskq.WhenFull{diskq.Block, diskq.Fail, diskq.DropOldest} {
+		m := newMem()
+		o := diskq.Options{MaxBytes: 8192, SegmentBytes: 8192, WhenFull: full}
+		large := string(make([]byte, 7150))
+		refused, tried := false, 0
+		for range 20 {
+			q := open(t, m, o)
+			m.Inject(func(c fsx.Call) error {
+				if c.Op == fsx.OpWrite && c.Size > 7000 {
+					return syscall.ENOSPC
+				}
+				return nil
+			})
+			_, err := q.Append(t.Context(), large)
+			refused = errors.Is(err, diskq.ErrTooLarge)
+			if !refused && !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("%v: Append() = %v, want ENOSPC or ErrTooLarge", full, err)
+			}
+			if err != nil && !refused {
+				tried++
+			}
+			m.Inject(nil)
+			must(t, q.Close())
+		}
+		if !refused || tried == 0 {
+			t.Errorf("%v: refused %v, tried %d times before", full, refused, tried)
+		}
+		q := open(t, m, o)
+		add(t, q, "small")
+		must(t, q.Close())
+	}
+}
+
+// What looks like the trailer of a footer, at the end of a value, is not believed: nothing is allocated for it.
+func TestTrailerInAValue(t *testing.T) {
+	m := newMem()
+	b := make([]byte, 8<<20)
+	trailer := b[len(b)-16:]
+	binary.LittleEndian.PutUint64(trailer, 300)
+	binary.LittleEndian.PutUint32(trailer[8:], 0x74666371)
+	binary.LittleEndian.PutUint32(trailer[12:], crc32.Checksum(trailer[:12], crc32.MakeTable(crc32.Castagnoli)))
+	q := open(t, m, diskq.Options{SyncEvery: -1})
+	add(t, q, string(b))
+	m = m.Kill()
+	left := open(t, m, diskq.Options{})
+	r, err := readAll(left)
+	must(t, err)
+	if len(r.values) != 1 || r.values[0] != string(b) || len(r.gaps) > 0 {
+		t.Errorf("%d values and %d gaps, want the value", len(r.values), len(r.gaps))
+	}
+}
