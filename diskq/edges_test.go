@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/diskq"
 	"github.com/sluice-go/sluice/internal/fsx"
 )
@@ -168,5 +169,48 @@ func TestTrailerInAValue(t *testing.T) {
 	must(t, err)
 	if len(r.values) != 1 || r.values[0] != string(b) || len(r.gaps) > 0 {
 		t.Errorf("%d values and %d gaps, want the value", len(r.values), len(r.gaps))
+	}
+}
+
+// A durable value is seen when it is on stable storage, not while it is being synced.
+func TestDurableIsSeenAfterTheSync(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{Durability: diskq.Durable})
+	acked, syncs := sluice.Offset(0), 0
+	m.Inject(func(c fsx.Call) error {
+		if _, next := q.Bounds(); c.Op == fsx.OpSync && next > acked {
+			t.Errorf("the end is %d during the sync of value %d", next, acked)
+		}
+		if c.Op == fsx.OpSync {
+			syncs++
+		}
+		return nil
+	})
+	for i := range 10 {
+		add(t, q, value(i))
+		acked++
+	}
+	m.Inject(nil)
+	if syncs < 10 {
+		t.Errorf("%d syncs of 10 values", syncs)
+	}
+}
+
+// A value that was written, and failed, can't be brought back by a power cut.
+func TestFailedWriteStaysAway(t *testing.T) {
+	for seed := range uint64(40) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SyncEvery: -1})
+		add(t, q, "first")
+		m.Inject(fsx.Nth(0, &fsx.ShortWrite{N: 1 << 20, Err: syscall.ENOSPC}, fsx.OpWrite))
+		if _, err := q.Append(t.Context(), "failed"); !errors.Is(err, syscall.ENOSPC) {
+			t.Fatalf("Append() = %v, want ENOSPC", err)
+		}
+		m.Inject(nil)
+		r, err := readAll(open(t, m.PowerCut(seed), diskq.Options{}))
+		must(t, err)
+		if r.values[0] != "first" || len(r.values) != 1 {
+			t.Errorf("seed %d: %q is there after a power cut, want the first alone", seed, r.values)
+		}
 	}
 }

@@ -341,8 +341,9 @@ func (q *DiskQueue[T]) Cursor(p sluice.Position) *sluice.Cursor[T] {
 	return sluice.NewCursor[T](newReader(&q.w.segments, q.codec, p))
 }
 
-// Since is the position of the first value that was appended at t or later, as far as the sync points tell: there may
-// be values before it that were appended up to a second, or 64 KiB, earlier. It follows the system's clock; where that was
+// Since is the position of the first value that was appended at t or later, or earlier by as much as lies between two sync
+// points: nothing of t or later is passed over. They are at most 64 KiB apart and, while something is appended,
+// Options.SyncEvery, or a second if that is longer; behind a pause all that came since the last one is included. It follows the system's clock; where that was
 // set back, time stands still until it has caught up.
 func (q *DiskQueue[T]) Since(t time.Time) sluice.Position { return sluice.At(q.w.since(t)) }
 
