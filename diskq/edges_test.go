@@ -214,3 +214,16 @@ func TestFailedWriteStaysAway(t *testing.T) {
 		}
 	}
 }
+
+// A segment that is dropped while a reader is on its way to it is not damage.
+func TestDropIsNoDamage(t *testing.T) {
+	q := open(t, newMem(), diskq.Options{SegmentBytes: 4096})
+	add(t, q, values(500)...)
+	diskq.ForgetFirst(q)
+	c := q.Cursor(sluice.Oldest())
+	defer c.Close()
+	var gap *sluice.CorruptError
+	if _, err := c.Next(t.Context()); err == nil || errors.As(err, &gap) {
+		t.Errorf("Next() = %v, want an error that is not damage", err)
+	}
+}

@@ -112,3 +112,10 @@ func LastPoint[T any](q *DiskQueue[T]) time.Time {
 	defer q.w.mu.Unlock()
 	return q.w.now
 }
+
+// ForgetFirst is the moment of a drop at which the first segment is no longer listed.
+func ForgetFirst[T any](q *DiskQueue[T]) {
+	q.w.segments.mu.Lock()
+	defer q.w.segments.mu.Unlock()
+	q.w.list = q.w.list[1:]
+}

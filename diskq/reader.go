@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io/fs"
 	"sync/atomic"
 
 	"github.com/sluice-go/sluice"
@@ -148,6 +149,9 @@ func (r *reader[T]) lend(off sluice.Offset, err error) error {
 // locate moves the window to the segment of off, at off or before it.
 func (r *reader[T]) locate(off sluice.Offset) error {
 	g := r.s.find(off)
+	if off < g.first { // dropped since we looked: Poll looks again, and tells it as that and not as damage
+		return &fs.PathError{Op: "read", Path: segmentName(off), Err: fs.ErrNotExist}
+	}
 	pos := int64(headerSize)
 	if off != g.first {
 		var err error
