@@ -55,8 +55,7 @@ func openBuffer(fsys fsx.FS, name string) (*Buffer, error) {
 	}
 	size, err := f.Size()
 	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("replay: open buffer: %w", err)
+		return nil, fmt.Errorf("replay: open buffer: %w", errors.Join(err, f.Close()))
 	}
 	b := newBuffer(fsys, BufferOptions{})
 	b.split = 0

@@ -34,7 +34,7 @@ func (w *worker) rewrite() error {
 	if err != nil {
 		return errors.Join(err, f.Close(), fsys.Remove(path))
 	}
-	w.f.Close()
+	w.f.Close() // its fsync has failed, and all of it is in f now: an error has nothing to add
 	old := w.path
 	w.f, w.path, w.unsynced = f, path, false
 	return ignoring(fs.ErrNotExist, fsys.Remove(old)) // what stays the next Open removes
@@ -42,7 +42,7 @@ func (w *worker) rewrite() error {
 
 // giveUpFile sets the file aside: the system does not give back what was written.
 func (w *worker) giveUpFile() error {
-	w.f.Close()
+	w.f.Close() // an error has nothing to add to the one that is told
 	w.f = nil
 	err := fmt.Errorf("%w: %d messages are set aside, in %s", errDamaged, w.messages, w.name+unsyncedSuffix)
 	w.d.lose(w, err)

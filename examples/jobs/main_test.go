@@ -45,7 +45,7 @@ func TestNoJobIsLost(t *testing.T) {
 			if time.Now().After(deadline) {
 				t.Fatal("the program does not work")
 			}
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // of real time: the program is another process
 		}
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
