@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 // errStopped is the cause by which stop and Close end the goroutine of Chan.
@@ -36,13 +38,12 @@ func (c *Cursor[T]) Chan(ctx context.Context, size int) (values <-chan T, stop f
 	if c.closed() { // by a Close that came before the Store, and so found nothing to cancel
 		cancel(errStopped)
 	}
-	go func() {
-		defer close(done)
-		defer cancel(errStopped)
-		defer c.leave()
-		defer close(f.ch)
-		f.got, f.end = f.run(ctx)
-	}()
+	spawn.Go(func() { f.got, f.end = f.run(ctx) }, func() {
+		close(f.ch)
+		c.leave()
+		cancel(errStopped)
+		close(done)
+	})
 	return f.ch, sync.OnceValue(func() error {
 		cancel(errStopped)
 		<-done

@@ -3,6 +3,8 @@ package chanx
 import (
 	"context"
 	"fmt"
+
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 // Overflow says what [Buffer] does with a value when it is full.
@@ -33,14 +35,13 @@ func Buffer[T any](ctx context.Context, ch <-chan T, size int, o Overflow, dropp
 		dropped = func(T) {}
 	}
 	out := make(chan T, size)
-	go func() {
-		defer close(out)
+	spawn.Go(func() {
 		for v := range All(ctx, ch) {
 			if !put(ctx, out, v, o, dropped) {
 				return
 			}
 		}
-	}()
+	}, func() { close(out) })
 	return out
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime"
 	"sync"
+
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 // ForEach calls f with each value of ch, in that many goroutines (0: GOMAXPROCS), and returns when they have ended: with nil
@@ -22,16 +24,15 @@ func ForEach[T any](ctx context.Context, ch <-chan T, workers int, f func(contex
 	var first error
 	var once sync.Once
 	var wg sync.WaitGroup
+	wg.Add(workers)
 	for range workers {
-		wg.Go(func() {
-			err := errGoexit // if f does not return
-			defer func() {
-				if err != nil {
-					once.Do(func() { first = err })
-					cancel(err)
-				}
-			}()
-			err = work(ctx, ch, f)
+		err := errGoexit // if f does not return
+		spawn.Go(func() { err = work(ctx, ch, f) }, func() {
+			if err != nil {
+				once.Do(func() { first = err })
+				cancel(err)
+			}
+			wg.Done()
 		})
 	}
 	wg.Wait()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"sync"
+
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 // errGoexit is what a goroutine is said to have ended with if it did not return.
@@ -24,17 +26,18 @@ func Go[T any](ctx context.Context, size int, open func(context.Context) iter.Se
 	ctx, cancel := context.WithCancelCause(ctx)
 	ch := make(chan T, size)
 	done := make(chan struct{})
-	var end error // written before done is closed
-	go func() {
-		defer close(done)
-		defer cancel(stopped)
-		defer close(ch)
-		end = errGoexit // if the next line does not return
-		end = SendAll(ctx, ch, open(ctx))
-		if context.Cause(ctx) == stopped && (errors.Is(end, stopped) || errors.Is(end, context.Canceled)) {
-			end = nil
+	end := errGoexit // if the goroutine does not return; written before done is closed
+	spawn.Go(func() {
+		err := SendAll(ctx, ch, open(ctx))
+		if context.Cause(ctx) == stopped && (errors.Is(err, stopped) || errors.Is(err, context.Canceled)) {
+			err = nil
 		}
-	}()
+		end = err
+	}, func() {
+		close(ch)
+		cancel(stopped)
+		close(done)
+	})
 	return ch, sync.OnceValue(func() error {
 		cancel(stopped)
 		<-done

@@ -1,6 +1,10 @@
 package chanx
 
-import "context"
+import (
+	"context"
+
+	"github.com/sluice-go/sluice/internal/spawn"
+)
 
 // Tee returns n channels of that capacity that each get every value of ch, in order. They are closed when ch is, or when
 // ctx is done; then a value may have reached some of them only.
@@ -35,14 +39,13 @@ func Shard[T any](ctx context.Context, ch <-chan T, n, size int, key func(T) uin
 	atLeast("Shard", "n", n, 1)
 	atLeast("Shard", "size", size, 0)
 	outs, received := channels[T](n, size)
-	go func() {
-		defer closeAll(outs)
+	spawn.Go(func() {
 		for v := range All(ctx, ch) {
 			if Send(ctx, outs[key(v)%uint64(n)], v) != nil {
 				return
 			}
 		}
-	}()
+	}, func() { closeAll(outs) })
 	return received
 }
 

@@ -3,7 +3,8 @@ package iterx
 import (
 	"context"
 	"iter"
-	"sync"
+
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 // Prefetch yields what open(ctx) does, in order, while a goroutine reads up to n values ahead of the one that the body
@@ -22,10 +23,11 @@ func Prefetch[T any](ctx context.Context, open func(context.Context) iter.Seq2[T
 	return func(yield func(T, error) bool) {
 		inner, cancel := context.WithCancel(ctx)
 		ch := make(chan item[T], n-1) // fetch has one more in its hand
-		var wg sync.WaitGroup
-		wg.Go(func() { fetch(inner, open, ch) })
-		defer wg.Wait() // without receiving: that would make room for more
-		defer cancel()
+		fetched := fetch(inner, open, ch)
+		defer func() {
+			cancel()
+			<-fetched // not from ch: that would make room for more
+		}()
 		for {
 			it, ok, err := receive(ctx, ch)
 			if !ok {
@@ -45,21 +47,24 @@ type item[T any] struct {
 	err error
 }
 
-// fetch sends what the sequence yields until ctx is done, and closes ch.
-func fetch[T any](ctx context.Context, open func(context.Context) iter.Seq2[T, error], ch chan<- item[T]) {
-	defer close(ch)
-	returned := false
-	defer func() {
+// fetch starts the goroutine, which sends what the sequence yields until ctx is done, and then closes ch and ended.
+func fetch[T any](ctx context.Context, open func(context.Context) iter.Seq2[T, error], ch chan<- item[T]) (ended <-chan struct{}) {
+	returned, done := false, make(chan struct{})
+	spawn.Go(func() {
+		for v, err := range open(ctx) {
+			if !send(ctx, ch, item[T]{v, err}) {
+				break
+			}
+		}
+		returned = true
+	}, func() {
 		if !returned {
 			send(ctx, ch, item[T]{err: errGoexit})
 		}
-	}()
-	for v, err := range open(ctx) {
-		if !send(ctx, ch, item[T]{v, err}) {
-			break
-		}
-	}
-	returned = true
+		close(ch)
+		close(done)
+	})
+	return done
 }
 
 // send reports whether it sent e before ctx was done.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"sync/atomic"
+
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 // errGoexit ends a loop when a goroutine of it ended without saying why.
@@ -44,9 +46,9 @@ func newWorks[T, U any](ctx context.Context, open func(context.Context) iter.Seq
 	}
 	w.running.Store(1 + int64(p.Workers))
 	ctx, cancel := context.WithCancel(ctx)
-	go w.feed(ctx, open)
+	w.feed(ctx, open)
 	for range p.Workers {
-		go w.work(ctx, f)
+		w.work(ctx, f)
 	}
 	return w, func() {
 		cancel()
@@ -62,55 +64,62 @@ func (w *works[T, U]) ended() {
 	}
 }
 
-// feed makes the values of the sequence into tasks. It has one before it asks for a value, so that Depth is what is read
-// ahead, not one less.
+// feed starts the feeder, which makes the values of the sequence into tasks. It has one before it asks for a value, so
+// that Depth is what is read ahead, not one less.
 func (w *works[T, U]) feed(ctx context.Context, open func(context.Context) iter.Seq2[T, error]) {
-	defer w.ended()
-	defer close(w.todo)
-	t, _, _ := receive(ctx, w.free)
-	if t == nil {
-		return
-	}
+	var t *task[T, U] // the next one; left at the end if the sequence did not return
 	n := 0
-	defer func() {
-		if t != nil { // the sequence did not return
-			t.n, t.err, t.last = n, errGoexit, true
-			w.done <- t
-		}
-	}()
-	for v, err := range open(ctx) {
-		t.n, t.in, t.err = n, v, err
-		n++
-		if err == nil {
-			w.todo <- t
-		} else {
-			w.done <- t
-		}
+	spawn.Go(func() {
 		if t, _, _ = receive(ctx, w.free); t == nil {
-			break
-		}
-	}
-	t = nil
-}
-
-// work calls f with tasks until there are no more. With ctx done nobody wants the results of those that are left.
-func (w *works[T, U]) work(ctx context.Context, f func(context.Context, T) (U, error)) {
-	defer w.ended()
-	for t := range w.todo {
-		if ctx.Err() != nil {
 			return
 		}
-		w.do(ctx, t, f)
-	}
+		for v, err := range open(ctx) {
+			t.n, t.in, t.err = n, v, err
+			n++
+			if err == nil {
+				w.todo <- t
+			} else {
+				w.done <- t
+			}
+			if t, _, _ = receive(ctx, w.free); t == nil {
+				return
+			}
+		}
+		t = nil
+	}, func() {
+		w.exited(t, n)
+		close(w.todo)
+		w.ended()
+	})
 }
 
-// do passes its task on even if f does not return. It does not recover: after a panic that is the last thing that
-// happens before the program ends.
-func (w *works[T, U]) do(ctx context.Context, t *task[T, U], f func(context.Context, T) (U, error)) {
-	t.err, t.last = errGoexit, true
-	defer func() { w.done <- t }()
-	t.out, t.err = f(ctx, t.in)
-	t.last = false
+// work starts a worker, which calls f with tasks until there are no more. With ctx done nobody wants the results of those
+// that are left.
+func (w *works[T, U]) work(ctx context.Context, f func(context.Context, T) (U, error)) {
+	var t *task[T, U] // the one that f has
+	spawn.Go(func() {
+		for t = range w.todo {
+			if ctx.Err() != nil {
+				break
+			}
+			t.out, t.err = f(ctx, t.in)
+			w.done <- t
+		}
+		t = nil
+	}, func() {
+		if t != nil {
+			w.exited(t, t.n)
+		}
+		w.ended()
+	})
+}
+
+// exited ends the loop at value n: that is where a goroutine, which had t, called runtime.Goexit. A nil t: it did not.
+func (w *works[T, U]) exited(t *task[T, U], n int) {
+	if t != nil {
+		t.n, t.err, t.last = n, errGoexit, true
+		w.done <- t
+	}
 }
 
 // result returns the next task that is done, waiting for it; nil with the cause when ctx is done, and nil alone at the end.

@@ -157,8 +157,8 @@ func (l *lane) giveUp(cause error) (busy bool) {
 	return busy
 }
 
-// abandon is the end of a goroutine whose sink did not return (it panics, or calls runtime.Goexit, as a test's FailNow
-// does): nobody waits in vain, and Close says what is left.
+// abandon is the end of a goroutine whose sink called runtime.Goexit, as a test's FailNow does: nobody waits in vain, and
+// Close says what is left.
 func (l *lane) abandon() {
 	l.shut(nil)
 	l.giveUp(errSinkEnded)

@@ -6,26 +6,29 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 var errInvalidWrite = errors.New("spool: the sink's Write returned an impossible count")
 
-// run is the lane's goroutine. It ends when the lane is closed and nothing is left, or when the lane gives up.
+// run starts the lane's goroutine. It ends when the lane is closed and nothing is left, or when the lane gives up.
 func (l *lane) run() {
-	defer close(l.done)
-	if l.onEnd != nil {
-		defer l.onEnd()
-	}
 	returned := false
-	defer func() {
+	spawn.Go(func() {
+		for e := l.next(); e != nil; e = l.next() {
+			l.deliver(e)
+		}
+		returned = true
+	}, func() {
 		if !returned {
 			l.abandon()
 		}
-	}()
-	for e := l.next(); e != nil; e = l.next() {
-		l.deliver(e)
-	}
-	returned = true
+		if l.onEnd != nil {
+			l.onEnd()
+		}
+		close(l.done)
+	})
 }
 
 // next waits for the next entry and returns it; nil: there will be none.

@@ -148,7 +148,7 @@ func (d *Dir) start() {
 	}
 	d.running.Store(int32(len(d.workers)))
 	for _, w := range d.workers {
-		go w.lane.run()
+		w.lane.run()
 	}
 }
 

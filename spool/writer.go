@@ -44,7 +44,7 @@ func NewWriter(w io.Writer, o Options) *Writer {
 		size: o.BufferBytes, max: o.Buffers, flushEvery: o.FlushEvery,
 		retryAfter: o.RetryAfter, retryMost: o.RetryMost,
 	}, w.Write, &sw.settled)
-	go sw.lane.run()
+	sw.lane.run()
 	return sw
 }
 
