@@ -122,6 +122,9 @@ func (b *Buffer) sizeBlocks(size int64) {
 // [sluice.ErrClosed] or what [Buffer.Abort] was given, and if the file does, for which see [CreateBuffer]. n bytes are in the
 // stream whatever err says. It does not keep p.
 //
+// In a file, a Write that fills a block of 256 KiB yields the processor once, so that readers that share it have their turn
+// while the block is in its cache.
+//
 // Cost: a copy, two atomic read-modify-writes (above 4 KiB, and in a file, four) and two loads; in memory two allocations for
 // each chunk of up to 256 KiB, in a file a system call for each 256 KiB.
 func (b *Buffer) Write(p []byte) (n int, err error) { return write(b, p) }
@@ -136,9 +139,11 @@ func write[S []byte | string](b *Buffer, p S) (n int, err error) {
 	if len(p) <= smallWrite && writeSmall(b, p) {
 		return len(p), nil
 	}
+	before := b.recent.written.Load()
 	b.lock()
 	n, err = putLocked(b, p)
 	b.unlock()
+	b.recent.yieldSince(before)
 	return n, err
 }
 

@@ -99,7 +99,9 @@ func (b *Buffer) ReadFrom(src io.Reader) (n int64, err error) {
 		if k < 0 || k > len(dst) {
 			return n, fmt.Errorf("replay: ReadFrom: Read of %T returned the count %d for %d bytes", src, k, len(dst))
 		}
+		before := b.recent.written.Load()
 		m, err := b.take(dst[:k], lent, at)
+		b.recent.yieldSince(before)
 		n += int64(m)
 		switch {
 		case err != nil:

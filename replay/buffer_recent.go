@@ -2,6 +2,7 @@ package replay
 
 import (
 	"io"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -146,6 +147,16 @@ func (b *Buffer) writeFileLocked(p []byte) error {
 	}
 	b.recent.written.Add(int64(n))
 	return err
+}
+
+// yieldSince lets readers run if more than that was put into the file, which is once in each block. Otherwise a writer on a
+// processor that it shares with readers goes on for the 10 ms of its time slice, and is some 40 MB ahead of them then: they would
+// find next to nothing in memory, and read it from the file, out of cold caches (16 readers: 1 to 8 % of the bytes
+// instead of 85 %, and twice the time).
+func (r *recent) yieldSince(before int64) {
+	if r.written.Load() > before {
+		runtime.Gosched()
+	}
 }
 
 // dropLocked lets go of the blocks, which are in the file or will never be read again.
