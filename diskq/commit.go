@@ -218,8 +218,9 @@ func (w *writer) preallocate(file fsx.File, end int64) {
 	if w.o.Durability != Durable || end <= w.allocated {
 		return
 	}
-	w.allocated = max(end, min(w.allocated+ahead, w.o.SegmentBytes))
-	if file.Preallocate(w.allocated) != nil {
+	from := w.allocated
+	w.allocated = max(end, min(from+ahead, w.o.SegmentBytes))
+	if file.Preallocate(from, w.allocated) != nil {
 		w.allocated = openEnd
 	}
 }

@@ -22,6 +22,7 @@ func (b *Buffer) CloseWithError(err error) error {
 	}
 	b.lock()
 	b.endLocked(&ending{err: final(err)})
+	b.trimLocked()
 	b.unlock()
 	b.wake()
 	err = b.letGo()
@@ -52,7 +53,8 @@ func (b *Buffer) endLocked(e *ending) {
 // does nothing. A nil err, and one that says that all is well (io.EOF, [sluice.ErrClosed]), stands for one that says
 // "replay: aborted".
 //
-// It waits for nobody. What was written last may be in the file or not.
+// It waits for nobody. What was written last may be in the file or not, and the file may keep up to 8 MiB of room on the device
+// behind its bytes.
 func (b *Buffer) Abort(err error) {
 	if err == nil || err == io.EOF || err == sluice.ErrClosed { // an abort must not look like a complete stream
 		err = errAborted

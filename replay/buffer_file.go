@@ -16,7 +16,8 @@ import (
 //
 // Readers of the buffer see every byte at once. Bytes are put into the file 256 KiB at a time, or, if there are fewer, within a
 // millisecond, and by Close. Nothing is synced to stable storage. The newest MiB lies in memory too until the stream ends, in
-// pieces of 256 KiB.
+// pieces of 256 KiB. Where the system can (Linux), room is taken on the device ahead of the bytes, as much again as there are and 8 MiB at
+// most; Close gives back what is left.
 //
 // If putting bytes into the file fails, in part or whole (a full disk), the buffer ends with that error: the Write that is under
 // way returns it with the number of its bytes that are in the stream, or the next one does; later writes and Close return it

@@ -376,3 +376,50 @@ func TestPinnedBlockStays(t *testing.T) {
 	defer r.Close()
 	wantAll(t, r, data, nil)
 }
+
+// Room is taken ahead, as much again as there is, and given back by Close: also where the file is written round and round, with
+// readers open, and if taking room, or giving it back, fails.
+func TestRoomAhead(t *testing.T) {
+	const size = 5000
+	for name, c := range map[string]struct {
+		options replay.BufferOptions
+		fail    func(fsx.Call) error
+		most    int64 // of what is taken while writing
+		ahead   bool  // more than there is
+		left    int64 // behind Close; -1: anything
+	}{
+		"all":        {options: replay.BufferOptions{SpillBytes: 1}, most: 2 * size, ahead: true, left: size - 1},
+		"round":      {options: replay.BufferOptions{SpillBytes: 1, MaxBytes: 1000}, most: 1000 + 64, ahead: true, left: 1000 + 64},
+		"unknown":    {options: replay.BufferOptions{SpillBytes: 1}, fail: fsx.From(0, errors.ErrUnsupported, fsx.OpPreallocate), most: size, left: size - 1},
+		"full later": {options: replay.BufferOptions{SpillBytes: 1}, fail: fsx.From(1, syscall.ENOSPC, fsx.OpPreallocate), most: size, ahead: true, left: size - 1},
+		"kept":       {options: replay.BufferOptions{SpillBytes: 1}, fail: fsx.From(0, syscall.EIO, fsx.OpTruncate), most: 2 * size, ahead: true, left: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			disk := fsx.NewMem(fsx.MemOptions{})
+			disk.Inject(c.fail)
+			c.options.Dir = "/"
+			b := replay.SmallBlocks(replay.NewBufferOn(disk, c.options))
+			r := b.NewReader()
+			defer r.Close()
+			data := content(size)
+			most, ahead := int64(0), false
+			for at := range data {
+				write(t, b, data[at:at+1])
+				most = max(most, disk.Used())
+				ahead = ahead || disk.Used() > int64(at)
+			}
+			if most > c.most || ahead != c.ahead {
+				t.Errorf("up to %d bytes were taken, some ahead of the stream: %t; want at most %d, %t", most, ahead, c.most, c.ahead)
+			}
+			if err := b.Close(); err != nil {
+				t.Errorf("Close() = %v", err)
+			}
+			if used := disk.Used(); used != c.left && c.left >= 0 {
+				t.Errorf("%d bytes are taken behind Close, want %d", used, c.left)
+			}
+			if c.options.MaxBytes == 0 {
+				wantAll(t, r, data, nil)
+			}
+		})
+	}
+}

@@ -42,6 +42,14 @@ func (s *store) place(off int64) (at, room int64) {
 	return at, s.wrap - at
 }
 
+// within returns n, or the most that the file may take.
+func (s *store) within(n int64) int64 {
+	if s.wrap == 0 {
+		return n
+	}
+	return min(n, s.wrap)
+}
+
 // writable returns the file to write to, and creates the temporary one if it is not there yet.
 func (s *store) writable() (fsx.File, error) {
 	if f := s.file.Load(); f != nil {
@@ -78,9 +86,7 @@ func (s *store) join(want int64) error {
 }
 
 func (s *store) reopenLocked(want int64) error {
-	if s.wrap > 0 {
-		want = min(want, s.wrap)
-	}
+	want = s.within(want)
 	f, err := s.fs.OpenFile(s.name, os.O_RDONLY, 0)
 	if err != nil {
 		return err

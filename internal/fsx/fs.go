@@ -58,9 +58,10 @@ type File interface {
 	// Truncate changes the size. The position of Read and Write stays.
 	Truncate(size int64) error
 
-	// Preallocate takes room on the device for the first size bytes, without changing the size. It is a hint: an error says
-	// that the file system can't do it, or has no room, and nothing was changed.
-	Preallocate(size int64) error
+	// Preallocate takes room on the device for the bytes from one place up to another, without changing the size. It is a hint: an
+	// error says that the file system can't do it, or has no room, and nothing was changed. Truncate gives room behind the
+	// size back.
+	Preallocate(from, to int64) error
 
 	Size() (int64, error)
 

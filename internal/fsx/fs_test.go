@@ -252,7 +252,7 @@ func TestPreallocateKeepsTheSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.Preallocate(1 << 20); err != nil && i == 0 {
+		if err := f.Preallocate(0, 1<<20); err != nil && i == 0 {
 			t.Errorf("Preallocate() = %v", err)
 		}
 		if size, err := f.Size(); size != 0 || err != nil {

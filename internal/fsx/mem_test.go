@@ -317,7 +317,7 @@ func TestEveryOperationCanFail(t *testing.T) {
 		{fsx.OpWrite, func(_ *fsx.Mem, f fsx.File) error { _, err := f.WriteAt([]byte("x"), 0); return err }},
 		{fsx.OpSync, func(_ *fsx.Mem, f fsx.File) error { return f.Sync() }},
 		{fsx.OpTruncate, func(_ *fsx.Mem, f fsx.File) error { return f.Truncate(0) }},
-		{fsx.OpPreallocate, func(_ *fsx.Mem, f fsx.File) error { return f.Preallocate(9) }},
+		{fsx.OpPreallocate, func(_ *fsx.Mem, f fsx.File) error { return f.Preallocate(0, 9) }},
 		{fsx.OpSize, func(_ *fsx.Mem, f fsx.File) error { _, err := f.Size(); return err }},
 		{fsx.OpClose, func(_ *fsx.Mem, f fsx.File) error { return f.Close() }},
 	} {
@@ -363,7 +363,7 @@ func TestRoom(t *testing.T) {
 	if n, err := f.WriteAt([]byte("XX"), 0); n != 2 || err != nil {
 		t.Errorf("WriteAt() over what is there = %v, %v, want 2, nil", n, err)
 	}
-	if err := f.Preallocate(11); !errors.Is(err, syscall.ENOSPC) {
+	if err := f.Preallocate(0, 11); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Preallocate() = %v, want ENOSPC", err)
 	}
 	must(t, m.Remove("a"))
@@ -376,7 +376,7 @@ func TestRoom(t *testing.T) {
 	}
 	m.SetRoom(20)
 	g := create(t, m, "b")
-	must(t, g.Preallocate(15))
+	must(t, g.Preallocate(0, 15))
 	write(t, g, "12345")
 	if m.Used() != 15 {
 		t.Errorf("Used() = %d, want 15", m.Used())

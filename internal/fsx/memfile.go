@@ -202,16 +202,16 @@ func (f *memFile) truncate(size int64) error {
 	return err
 }
 
-func (f *memFile) Preallocate(size int64) error {
+func (f *memFile) Preallocate(_, to int64) error {
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
 	err := f.begin(OpPreallocate, 0)
-	if grow := size - f.n.holds(); err == nil && grow > 0 {
+	if grow := to - f.n.holds(); err == nil && grow > 0 {
 		if f.m.room(grow) < grow {
 			err = syscall.ENOSPC
 		} else {
 			f.m.used += grow
-			f.n.reserved = size
+			f.n.reserved = to
 		}
 	}
 	return f.error("preallocate", err)

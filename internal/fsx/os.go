@@ -48,7 +48,7 @@ func wrap(f *os.File, err error) (File, error) {
 
 func (f *osFile) Sync() error { return f.syncer.sync(f.File) }
 
-func (f *osFile) Preallocate(size int64) error { return preallocate(f.File, size) }
+func (f *osFile) Preallocate(from, to int64) error { return preallocate(f.File, from, to-from) }
 
 func (f *osFile) Size() (int64, error) {
 	info, err := f.Stat()

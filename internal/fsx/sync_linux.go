@@ -38,7 +38,7 @@ func (s *syncer) sync(f *os.File) error {
 
 const keepSize = 1 // FALLOC_FL_KEEP_SIZE
 
-func preallocate(f *os.File, size int64) error {
+func preallocate(f *os.File, from, n int64) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func preallocate(f *os.File, size int64) error {
 	var allocated error
 	err = conn.Control(func(fd uintptr) {
 		for allocated = syscall.EINTR; allocated == syscall.EINTR; {
-			allocated = syscall.Fallocate(int(fd), keepSize, 0, size)
+			allocated = syscall.Fallocate(int(fd), keepSize, from, n)
 		}
 	})
 	if err == nil {

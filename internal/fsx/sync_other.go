@@ -13,6 +13,6 @@ type syncer struct{}
 
 func (*syncer) sync(f *os.File) error { return f.Sync() }
 
-func preallocate(f *os.File, _ int64) error {
+func preallocate(f *os.File, _, _ int64) error {
 	return &os.PathError{Op: "preallocate", Path: f.Name(), Err: errors.ErrUnsupported}
 }
