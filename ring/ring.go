@@ -130,13 +130,18 @@ func (r *Ring[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
 // of it waits until there is room for all; more values than the ring holds are an error, with nothing appended.
 func (r *Ring[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) {
 	n := r.tail.Lock()
-	first, err := r.makeRoomFor(ctx, n, len(vs))
-	if err != nil {
-		return 0, err
+	if dst := r.slotsAt(n, len(vs)); dst != nil {
+		copy(dst, vs)
+		r.tail.Unlock(n + int64(len(vs)))
+	} else {
+		var err error
+		if n, err = r.makeRoomFor(ctx, n, len(vs)); err != nil {
+			return 0, err
+		}
+		r.tail.Unlock(r.copyIn(n, vs))
 	}
-	r.tail.Unlock(r.copyIn(first, vs))
 	r.wake()
-	return sluice.Offset(first), nil
+	return sluice.Offset(n), nil
 }
 
 // AppendFunc adds n values at consecutive offsets that fill writes in place: for large T, where passing them would copy. It
@@ -211,6 +216,16 @@ func (r *Ring[T]) sideBySide(off int64, count int) []T {
 		return nil
 	}
 	return r.slots[i:end:end]
+}
+
+// slotsAt returns the count slots from n on if they are free and lie side by side; nil if that takes a closer look.
+func (r *Ring[T]) slotsAt(n int64, count int) []T {
+	i := n & r.mask
+	end := i + int64(count)
+	if n+int64(count) <= r.limit && int64(count) <= r.size && end <= int64(len(r.slots)) && !r.changed.Load() {
+		return r.slots[i:end:end]
+	}
+	return nil
 }
 
 // copyIn writes vs to the slots from n on and returns the end. Overwrite: the chunks that get full are published on the
