@@ -15,10 +15,9 @@ type waiting[T any] struct {
 	off  int64 // of the value that the next Poll starts with
 	bad  error // the position could not be resolved; cleared by Seek
 
-	parks   int // how often it parks before it yields again
-	closed  atomic.Bool
-	waiter  notify.Waiter
-	parking notify.Parking
+	parks  int // how often it parks before it yields again
+	closed atomic.Bool
+	seat   notify.Seat
 }
 
 func (w *waiting[T]) Bounds() (first, next sluice.Offset) { return w.ring.Bounds() }
@@ -41,7 +40,7 @@ func (w *waiting[T]) failed() error {
 
 func (w *waiting[T]) Wait(ctx context.Context) error {
 	if !w.yield() {
-		if err := w.ring.readers.Wait(ctx, &w.waiter, &w.parking, w.ready); err != nil {
+		if err := w.seat.Wait(ctx, &w.ring.readers, w.ready); err != nil {
 			return err
 		}
 	}
@@ -81,7 +80,7 @@ func (w *waiting[T]) close() bool {
 	if !w.closed.CompareAndSwap(false, true) {
 		return false
 	}
-	w.ring.readers.Kick(&w.parking)
+	w.seat.Close(&w.ring.readers)
 	return true
 }
 
