@@ -49,6 +49,10 @@ type Ring[T any] struct {
 	chunks *chunks[T] // Overwrite
 	gates  *gates     // Gated
 
+	// ended is set under the tail's lock, behind every append; a reader loads it before tail, so one that sees the end
+	// sees all values too. It lies with the constants, and not where readers that park write.
+	ended atomic.Bool
+
 	_ [64]byte // readers load tail all the time, and nothing else shall lie in its line
 
 	tail tail.Tail
@@ -66,9 +70,6 @@ type Ring[T any] struct {
 
 	_ [64]byte
 
-	// ended is set under the tail's lock, behind every append; a reader loads it before tail, so one that sees the end
-	// sees all values too.
-	ended   atomic.Bool
 	readers notify.List
 
 	// floor is behind the values that a panic of AppendFunc's fill destroyed, on a gated ring. Stored under the tail's
