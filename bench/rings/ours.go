@@ -9,8 +9,11 @@ import (
 	"github.com/sluice-go/sluice/ring"
 )
 
-// chanSize is the capacity of a cursor's channel.
-const chanSize = 64
+// Capacities of a cursor's channel: a usual one, and that of the rivals' channels.
+const (
+	chanSize     = 64
+	chanFullSize = 1024
+)
 
 // ours returns Sluice's rows.
 func ours[T values.Value]() []Rival {
@@ -23,6 +26,7 @@ func ours[T values.Value]() []Rival {
 		{Name: Gated16, New: newOurs[T](gated, all16, byBatch), Writers: true, Modest: true},
 		{Name: GatedFill16, New: newOurs[T](gated, fill16, byBatch), Writers: true, Modest: true},
 		{Name: GatedChan, New: newOurs[T](gated, one, byChan), Writers: true},
+		{Name: GatedChanFull, New: newOurs[T](gated, one, byChanFull), Writers: true},
 		{Name: GatedSingle, New: newOurs[T](gatedSingle, one, byValue), Modest: true},
 		{Name: GatedSingleBatches, New: newOurs[T](gatedSingle, one, byBatch)},
 		{Name: GatedSingle16, New: newOurs[T](gatedSingle, all16, byBatch), Modest: true},
@@ -45,9 +49,10 @@ const (
 type reading int
 
 const (
-	byValue reading = iota // All
-	byBatch                // Batches
-	byChan                 // Chan
+	byValue    reading = iota // All
+	byBatch                   // Batches
+	byChan                    // Chan of chanSize
+	byChanFull                // Chan of chanFullSize
 )
 
 type ourLog[T values.Value] struct {
@@ -126,7 +131,9 @@ func (l ourLog[T]) Reader() func() Tally {
 		case byBatch:
 			readBatches(ctx, cur, &t)
 		case byChan:
-			readChan(ctx, cur, &t)
+			readChan(ctx, cur, chanSize, &t)
+		case byChanFull:
+			readChan(ctx, cur, chanFullSize, &t)
 		}
 		return t
 	}
@@ -154,8 +161,8 @@ func readBatches[T values.Value](ctx context.Context, cur *sluice.Cursor[T], t *
 	}
 }
 
-func readChan[T values.Value](ctx context.Context, cur *sluice.Cursor[T], t *Tally) {
-	ch, stop := cur.Chan(ctx, chanSize)
+func readChan[T values.Value](ctx context.Context, cur *sluice.Cursor[T], size int, t *Tally) {
+	ch, stop := cur.Chan(ctx, size)
 	for v := range ch {
 		see(t, v)
 	}

@@ -43,6 +43,8 @@ const (
 	GatedFill16  = "gated-fill-16"
 	GatedChan    = "gated-chan"
 
+	GatedChanFull = "gated-chan-1024"
+
 	GatedSingle        = "gated-single"
 	GatedSingleBatches = "gated-single-batches"
 	GatedSingle16      = "gated-single-16"

@@ -29,6 +29,9 @@ func Tables(n int) (tables []*ratio.Table) {
 	for _, readers := range []int{1, 16} {
 		tables = append(tables, capacityTable(n/few(readers), readers))
 	}
+	for _, readers := range []int{1, 16} {
+		tables = append(tables, processorsTable(n/few(readers), readers))
+	}
 	tables = append(tables, publishTable[values.Word](n), publishTable[values.Record](n))
 	for _, writers := range []int{2, 4} {
 		tables = append(tables, writersTable(n, writers))
@@ -91,10 +94,12 @@ func goals(readers int) (gs []ratio.Goal) {
 			gs = append(gs, ratio.Goal{Row: row, Peer: peer, AtLeast: x})
 		}
 	}
-	// Appending one at a time, in each way that a program may choose. Disruptor and Cond read batches, and Disruptor has a
-	// single writer.
+	// Appending one at a time. A channel hands out values one by one, as Gated does; the others read whole batches without a
+	// call for each value, and Disruptor has a single writer.
 	for _, row := range []string{Gated, GatedBatches, GatedSingleBatches} {
 		atLeast(row, Channels, map[int]float64{1: 3.3, 4: 12, 16: 35, 64: 45})
+	}
+	for _, row := range []string{GatedBatches, GatedSingleBatches} {
 		atLeast(row, Cond, map[int]float64{1: 1.9, 4: 1.9, 16: 1.9, 64: 1.9})
 		atLeast(row, Disruptor, map[int]float64{1: 3, 4: 5, 16: 1.8, 64: 1.4, 1000: 1})
 	}
@@ -104,6 +109,7 @@ func goals(readers int) (gs []ratio.Goal) {
 	atLeast(Single, Slots, map[int]float64{1: 5, 4: 5, 16: 5}) // one writer
 	atLeast(Overwrite, SlotsShared, map[int]float64{1: 5, 4: 5, 16: 5})
 	atLeast(GatedChan, Channels, map[int]float64{16: 2})
+	atLeast(GatedChanFull, Channels, map[int]float64{16: 2})
 	if readers == 16 || readers == 64 {
 		gs = append(gs, ratio.Goal{Row: GatedSingle16, Peer: Bound, AtMost: 1.1})
 	}
@@ -129,16 +135,49 @@ func fanOutRow(name string, r Rival, capacity, n, writers, readers int) ratio.Ro
 	}}
 }
 
+// received is a row by the values that readers received: a large ring misses fewer, and so does more.
+func received(r ratio.Row) ratio.Row {
+	return ratio.Row{Name: r.Name + ", by received", Run: func() (ratio.Sample, error) {
+		s, err := r.Run()
+		s.Nanos /= 1 - s.Missed/100
+		return s, err
+	}}
+}
+
 // capacityTable compares a large ring with a small one.
 func capacityTable(n, readers int) *ratio.Table {
 	t := &ratio.Table{Title: fmt.Sprintf("Ring, int64, capacities, %s, per append", count(readers, "reader")), Ours: Gated}
 	for _, name := range []string{Disruptor, Gated, Gated16, Overwrite, Overwrite16} {
 		r, big := of[values.Word](name), fmt.Sprintf("%s, %d", name, large)
-		t.Rows = append(t.Rows,
-			fanOutRow(name, r, capacity, n, 1, readers),
-			fanOutRow(big, r, large, n, 1, readers))
+		a, b := fanOutRow(name, r, capacity, n, 1, readers), fanOutRow(big, r, large, n, 1, readers)
+		t.Rows = append(t.Rows, a, b)
+		if r.Lossy {
+			a, b = received(a), received(b)
+			t.Rows = append(t.Rows, a, b)
+			t.Goals = append(t.Goals, ratio.Goal{Row: b.Name, Peer: a.Name, AtMost: 1.1})
+		}
 		if name != Disruptor {
 			t.Goals = append(t.Goals, ratio.Goal{Row: big, Peer: name, AtMost: 1.1}) // a tenth for the noise
+		}
+	}
+	return t
+}
+
+// processorsTable compares GOMAXPROCS as it is with others: nothing may get worse by more than noise.
+func processorsTable(n, readers int) *ratio.Table {
+	t := &ratio.Table{Title: fmt.Sprintf("Ring, int64, GOMAXPROCS, %s, per append", count(readers, "reader")), Ours: Gated}
+	for _, name := range []string{Channels, Disruptor, Gated, GatedBatches, Gated16, GatedChan, GatedSingleBatches, Overwrite, Single} {
+		row := fanOutRow(name, of[values.Word](name), capacity, n, 1, readers)
+		t.Rows = append(t.Rows, row)
+		for _, procs := range []int{1, 8} {
+			other := ratio.Row{Name: fmt.Sprintf("%s, %d", name, procs), Run: func() (ratio.Sample, error) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+				return row.Run()
+			}}
+			t.Rows = append(t.Rows, other)
+			if name != Channels && name != Disruptor {
+				t.Goals = append(t.Goals, ratio.Goal{Row: other.Name, Peer: name, AtMost: 1.25}) // a quarter is noise
+			}
 		}
 	}
 	return t
