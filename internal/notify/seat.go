@@ -77,7 +77,7 @@ func (s *Seat) join(ctx context.Context) bool {
 	if s.part != nil {
 		s.part()
 	}
-	signal := s.waiter.signal // not s: ctx must not keep the cursor that s is part of
+	signal := s.waiter.signal // not s: until Close, ctx keeps no more than the channel
 	s.part = context.AfterFunc(ctx, func() {
 		select {
 		case signal <- struct{}{}:
