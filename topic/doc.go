@@ -31,6 +31,9 @@
 // which let it go on at their next turn in that topic. So a loop that publishes to a gated topic that it follows itself may
 // wait for itself.
 //
+// A reader that is faster than its publishers lets 2 µs go by now and then, or the turns of those who wait for its processor,
+// while messages keep coming: close behind them it would slow them. Who has read everything sleeps, and is woken at once.
+//
 // Messages of one topic keep their order. Between topics there is none, but that of turns: 64 messages at most.
 //
 // # Loss

@@ -29,6 +29,7 @@ type reader[K comparable, T any] struct {
 
 	closed atomic.Bool
 	inbox  inbox[K, T]
+	pace   pace // used by Poll only
 
 	// mu belongs to whoever reads, and to Add, Drop and Close: it guards what follows and the cursors of the seats. Publishers
 	// never take it.
@@ -80,6 +81,7 @@ func (r *reader[K, T]) Offset() sluice.Offset {
 }
 
 func (r *reader[K, T]) Poll() ([]Message[K, T], error) {
+	r.pace.keep() // before mu, so that nobody waits for it
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -100,6 +102,7 @@ func (r *reader[K, T]) Poll() ([]Message[K, T], error) {
 			}
 		case len(fresh) > 0: // they are ready now
 		default:
+			r.pace.caught()
 			clear(r.buf[:r.used]) // a subscription that waits holds nothing
 			r.used = 0
 			if r.open == 0 && (r.fixed || ended) {
@@ -146,6 +149,7 @@ func (r *reader[K, T]) lendLocked(s *seat[K, T], vs []T) []Message[K, T] {
 		r.buf = append(r.buf, Message[K, T]{Key: s.topic.key, Offset: s.pos + sluice.Offset(i), Value: v})
 	}
 	r.used = max(r.used, len(vs))
+	r.pace.took(len(vs))
 	s.pos += sluice.Offset(len(vs))
 	r.off += sluice.Offset(len(vs))
 	return r.buf
