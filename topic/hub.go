@@ -39,6 +39,10 @@ type Hub[K comparable, T any] struct {
 //
 // Any log of this module will do, also several kinds in one hub. One of a third party must have a value ready for Poll when
 // its Append returns; one that hears of its own values later, over a network, does not fit.
+//
+// The hub appends to a log, and closes it, only inside calls of Publish, PublishAll, Remove and Close and of the topic's own
+// Append, AppendAll and Close, and in the goroutine that calls. So where these never overlap for a topic, its log may be one
+// for a single writer, such as a ring with SingleWriter. Subscriptions only read.
 func New[K comparable, T any](open func(key K) sluice.Log[T]) *Hub[K, T] {
 	if open == nil {
 		panic("topic: New needs a function that makes the log of a topic, got nil")
