@@ -127,6 +127,36 @@ func TestKindsOfNames(t *testing.T) {
 	}
 }
 
+// A key that no map takes is a panic, of a hub that has no topics too, and leaves nothing behind.
+func TestKeyThatCanNotBeCompared(t *testing.T) {
+	opened := 0
+	h := topic.New(func(any) sluice.Log[int] { opened++; return newRing(4) })
+	defer h.Close()
+	for range 6 { // few topics, and more
+		made := opened
+		for _, use := range []func(){
+			func() { h.Topic([]int{1}) },
+			func() { h.Publish(t.Context(), []int{1}, 1) },
+			func() { h.Subscribe(sluice.Oldest(), any([]int{1})) },
+			func() { h.Follow(topic.Options[any]{Keys: []any{[]int{1}}}) },
+		} {
+			if panics(use) == nil {
+				t.Error("a slice names a topic, want a panic")
+			}
+		}
+		if opened != made || h.Len() != made {
+			t.Errorf("%d logs opened, %d topics, want %d", opened, h.Len(), made)
+		}
+		must(h.Topic(made))
+	}
+}
+
+func panics(f func()) (thrown any) {
+	defer func() { thrown = recover() }()
+	f()
+	return nil
+}
+
 // What thousands of topics took is given back when they are removed.
 func TestManyTopicsComeAndGo(t *testing.T) {
 	h := topic.New(func(string) sluice.Log[int] { return new(plainLog) })
