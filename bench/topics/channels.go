@@ -2,8 +2,8 @@ package topics
 
 import "sync"
 
-// channelLog has a channel for each reader, which is entered for each topic that the reader follows: what most programs
-// write. The slowest reader stops everybody.
+// channelLog has a channel for each reader, which is entered for each topic that the reader follows. The slowest reader stops
+// everybody. Its readers are not told where a value comes from: these have numbers, but see namedLog.
 type channelLog struct {
 	mu      sync.RWMutex
 	readers map[string][]chan int64

@@ -10,6 +10,8 @@
 // # Honesty
 //
 // Each reader checks every value that it gets, see [Tally], and a shape fails if one is missing or, in its topic, out of
-// order. All rivals hold the publisher back when a reader is slow, save for NATS, which is given all the memory that it
-// wants, and the row hub-replay, which keeps everything.
+// order. A message of ours names its topic, and the readers of the hub and of the rows channels-named and channels-handle look
+// at that name for each value; those of the other rivals only see the value. All rivals hold the
+// publisher back when a reader is slow, save for NATS, which is given all the memory that it wants, and the row hub-replay,
+// which keeps everything.
 package topics

@@ -7,3 +7,9 @@ func Saw(numbers ...int64) (t Tally) {
 	}
 	return t
 }
+
+// SawFrom returns the tally of a reader that got the value 0, and was told that it came from that topic.
+func SawFrom(topic string) (t Tally) {
+	seeNamed(&t, topic, 0)
+	return t
+}

@@ -26,6 +26,11 @@ func gated() sluice.Log[int64] {
 	return ring.New[int64](capacity, ring.Options{Policy: ring.Gated})
 }
 
+// alone is gated for one writer at a time: here the goroutine that publishes, which then closes the hub, too.
+func alone() sluice.Log[int64] {
+	return ring.New[int64](capacity, ring.Options{Policy: ring.Gated, SingleWriter: true})
+}
+
 func everything() sluice.Log[int64] { return replay.New[int64](replay.Options{}) }
 
 func newHub(open func() sluice.Log[int64], how how) Log {
@@ -66,14 +71,14 @@ func (l hubLog) Reader() func() Tally {
 			for batch, err := range cur.Batches(ctx) {
 				check(err)
 				for i := range batch {
-					see(&t, batch[i].Value)
+					seeNamed(&t, batch[i].Key, batch[i].Value)
 				}
 			}
 			return t
 		}
 		for m, err := range cur.All(ctx) {
 			check(err)
-			see(&t, m.Value)
+			seeNamed(&t, m.Key, m.Value)
 		}
 		return t
 	}

@@ -22,15 +22,19 @@ type Rival struct {
 
 // Names of rivals that goals speak of.
 const (
-	Channels   = "channels"
-	Broadcast  = "go-broadcast"
-	PubSub     = "cskr-pubsub"
-	NATS       = "nats"
-	Watermill  = "watermill"
-	Hub        = "hub"
-	HubBatches = "hub-batches"
-	HubHandle  = "hub-handle"
-	HubReplay  = "hub-replay"
+	Channels        = "channels"
+	ChannelsNamed   = "channels-named"
+	ChannelsHandle  = "channels-handle"
+	Broadcast       = "go-broadcast"
+	PubSub          = "cskr-pubsub"
+	NATS            = "nats"
+	Watermill       = "watermill"
+	Hub             = "hub"
+	HubBatches      = "hub-batches"
+	HubHandle       = "hub-handle"
+	HubSingle       = "hub-single"
+	HubSingleHandle = "hub-single-handle"
+	HubReplay       = "hub-replay"
 )
 
 // capacity is how many values may wait: in each channel, and in each topic of ours.
@@ -40,6 +44,8 @@ const capacity = 1024
 func Rivals() []Rival {
 	return []Rival{
 		{Name: Channels, New: newChannels},
+		{Name: ChannelsNamed, New: func() Log { return newNamedChannels(0) }},
+		{Name: ChannelsHandle, New: func() Log { return newNamedChannels(handles) }},
 		{Name: Broadcast, New: newBroadcast},
 		{Name: PubSub, New: newPubSub},
 		{Name: NATS, New: newNATS},
@@ -47,6 +53,8 @@ func Rivals() []Rival {
 		{Name: Hub, New: func() Log { return newHub(gated, 0) }},
 		{Name: HubBatches, New: func() Log { return newHub(gated, batches) }},
 		{Name: HubHandle, New: func() Log { return newHub(gated, handles) }},
+		{Name: HubSingle, New: func() Log { return newHub(alone, 0) }},
+		{Name: HubSingleHandle, New: func() Log { return newHub(alone, handles) }},
 		{Name: HubReplay, New: func() Log { return newHub(everything, 0) }},
 	}
 }

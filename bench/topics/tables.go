@@ -37,9 +37,14 @@ func fanOutTable(n, readers int) *ratio.Table {
 			}, err
 		}})
 	}
-	for _, peer := range []string{PubSub, Broadcast, NATS, Watermill, Channels} {
+	for _, peer := range []string{PubSub, Broadcast, NATS, Watermill, Channels, ChannelsNamed} {
 		t.Goals = append(t.Goals, ratio.Goal{Row: Hub, Peer: peer, AtLeast: 3})
 	}
+	// The publisher here is the only one, so these are what a program would take; a channel has no such form.
+	t.Goals = append(t.Goals,
+		ratio.Goal{Row: HubSingle, Peer: Channels, AtLeast: 3},
+		ratio.Goal{Row: HubSingle, Peer: ChannelsNamed, AtLeast: 3},
+		ratio.Goal{Row: HubSingleHandle, Peer: ChannelsHandle, AtLeast: 3})
 	return t
 }
 

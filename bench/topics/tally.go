@@ -30,3 +30,11 @@ func (t Tally) Check(n int) error {
 	}
 	return nil
 }
+
+// seeNamed is see for a reader that is told the topic.
+func seeNamed(t *Tally, topic string, v int64) {
+	if topic != names[v&(Count-1)] {
+		t.wrong = -1
+	}
+	see(t, v)
+}

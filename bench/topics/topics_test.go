@@ -41,6 +41,12 @@ func TestCheckFindsFaults(t *testing.T) {
 			t.Errorf("Check(5) of %v = nil, want an error", seen)
 		}
 	}
+	if err := topics.SawFrom("topic.one").Check(1); err == nil {
+		t.Error("Check of the value 0 from topic.one = nil, want an error")
+	}
+	if err := topics.SawFrom("topic.zero").Check(1); err != nil {
+		t.Errorf("Check of the value 0 from topic.zero = %v, want nil", err)
+	}
 	for _, seen := range [][]int64{{0, 1, 2, 3, 4}, {3, 2, 1, 0, 4}, {0, 4, 1, 2, 3}} { // topics have no order among them
 		if err := topics.Saw(seen...).Check(5); err != nil {
 			t.Errorf("Check(5) of %v = %v, want nil", seen, err)
