@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/diskq"
 	"github.com/sluice-go/sluice/replay"
 	"github.com/sluice-go/sluice/ring"
 	"github.com/sluice-go/sluice/sourcetest"
@@ -58,46 +59,65 @@ func (o onlyReplay) CloseWithError(err error) error {
 func (o onlyReplay) Trim(before sluice.Offset) { o.log().Trim(before) }
 
 func TestConformance(t *testing.T) {
+	ringOf := func(capacity int, o ring.Options) func(testing.TB) sluice.Log[int] {
+		return func(testing.TB) sluice.Log[int] { return ring.New[int](capacity, o) }
+	}
+	replayOf := func(o replay.Options) func(testing.TB) sluice.Log[int] {
+		return func(testing.TB) sluice.Log[int] { return replay.New[int](o) }
+	}
 	for _, row := range []struct {
-		name     string
-		open     func() sluice.Log[int]
-		room     int64
-		blocking bool
+		name string
+		open func(testing.TB) sluice.Log[int]
+		cfg  config // what is special
 	}{
-		{"third party", func() sluice.Log[int] { return new(plainLog) }, 0, false},
-		{"replay", func() sluice.Log[int] { return replay.New[int](replay.Options{}) }, 0, false},
-		{"replay of 20", func() sluice.Log[int] { return replay.New[int](replay.Options{MaxValues: 20}) }, 20, false},
-		{"ring of 8", func() sluice.Log[int] { return ring.New[int](8, ring.Options{}) }, 8, false},
-		{"ring of 1000", func() sluice.Log[int] { return ring.New[int](1000, ring.Options{}) }, 1000, false},
-		{"gated ring of 1", func() sluice.Log[int] { return ring.New[int](1, ring.Options{Policy: ring.Gated}) }, 1, true},
-		{"gated ring of 100", func() sluice.Log[int] { return ring.New[int](100, ring.Options{Policy: ring.Gated}) }, 100, true},
+		{"third party", func(testing.TB) sluice.Log[int] { return new(plainLog) }, config{}},
+		{"replay", replayOf(replay.Options{}), config{}},
+		{"replay of 20", replayOf(replay.Options{MaxValues: 20}), config{Room: 20}},
+		{"ring of 8", ringOf(8, ring.Options{}), config{Room: 8}},
+		{"ring of 1000", ringOf(1000, ring.Options{}), config{Room: 1000}},
+		{"ring of 8 with one writer", ringOf(8, ring.Options{SingleWriter: true}), config{Room: 8, OneWriter: true}},
+		{"gated ring of 1", ringOf(1, ring.Options{Policy: ring.Gated}), config{Room: 1, Blocking: true}},
+		{"gated ring of 100", ringOf(100, ring.Options{Policy: ring.Gated}), config{Room: 100, Blocking: true}},
+		{"gated ring of 100 with one writer", ringOf(100, ring.Options{Policy: ring.Gated, SingleWriter: true}),
+			config{Room: 100, Blocking: true, OneWriter: true}},
+		{"diskq", func(t testing.TB) sluice.Log[int] { return openQueue(t, t.TempDir()) }, config{Slow: true}},
 	} {
 		for _, follow := range []bool{false, true} {
 			name := row.name + "/Subscribe"
 			if follow {
 				name = row.name + "/Follow"
+			} else if row.cfg.Slow {
+				continue // the disk is, and what differs is how they end
 			}
 			t.Run(name, func(t *testing.T) {
-				sourcetest.Test(t, sourcetest.Config[message]{
-					New: func(t testing.TB) sluice.Log[message] {
-						hub := topic.New(func(string) sluice.Log[int] { return row.open() })
-						top, err := hub.Topic(key)
-						if err != nil {
-							t.Fatal(err)
-						}
-						o := only{hub, top, follow}
-						if _, ok := top.Log().(*replay.Replay[int]); ok {
-							return onlyReplay{o}
-						}
-						return o
-					},
-					Value: func(n int64) message { return message{Key: key, Offset: sluice.Offset(n), Value: int(n)} },
-					// Some rules append values in another order, so the offset of a message is not that of Value.
-					Equal:    func(a, b message) bool { return a.Key == b.Key && a.Value == b.Value },
-					Room:     row.room,
-					Blocking: row.blocking,
-				})
+				cfg := row.cfg
+				cfg.New = func(t testing.TB) sluice.Log[message] {
+					hub := topic.New(func(string) sluice.Log[int] { return row.open(t) })
+					top, err := hub.Topic(key)
+					if err != nil {
+						t.Fatal(err)
+					}
+					o := only{hub, top, follow}
+					if _, ok := top.Log().(*replay.Replay[int]); ok {
+						return onlyReplay{o}
+					}
+					return o
+				}
+				cfg.Value = func(n int64) message { return message{Key: key, Offset: sluice.Offset(n), Value: int(n)} }
+				// Some rules append values in another order, so the offset of a message is not that of Value.
+				cfg.Equal = func(a, b message) bool { return a.Key == b.Key && a.Value == b.Value }
+				sourcetest.Test(t, cfg)
 			})
 		}
 	}
+}
+
+type config = sourcetest.Config[message]
+
+func openQueue(t testing.TB, dir string) *diskq.DiskQueue[int] {
+	q, err := diskq.Open(dir, diskq.Varint[int](), diskq.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
 }
