@@ -46,4 +46,7 @@
 // A log that fails (its writer closed it with an error) fails the subscriptions that follow it, with an [Error]: what the
 // other topics still have is not delivered as if nothing had happened. [Subscription.Drop] goes on without it. A topic that
 // just ends is left out.
+//
+// A log that fails by itself, as a disk queue does whose disk can't be synced in the background, is noticed by those who wait
+// when its topic is published to the next time, or by [Topic.Notify].
 package topic

@@ -1,6 +1,7 @@
 package topic_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -85,6 +86,48 @@ func TestMatchPanicsInFollow(t *testing.T) {
 		thrown(t, func() { h.Subscribe(sluice.Oldest(), "a", "bad") })
 		publish(t, h, "a", 2, 3, 4, 5) // waiting for ever is a deadlock, which the bubble reports
 		publish(t, h, "b", 1)          // and nobody is asked whether it matches
+	})
+}
+
+// A throwing stores what it is given, and then panics.
+type throwing struct{ *plainLog }
+
+func (l throwing) Append(ctx context.Context, v int) (sluice.Offset, error) {
+	l.plainLog.Append(ctx, v)
+	panic(errThrown)
+}
+
+func (l throwing) AppendAll(ctx context.Context, vs []int) (sluice.Offset, error) {
+	l.plainLog.AppendAll(ctx, vs)
+	panic(errThrown)
+}
+
+// Who waits hears of values whose AppendAll panicked; of one whose Append did, by Notify.
+func TestPublishPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := topic.New(func(string) sluice.Log[int] { return throwing{new(plainLog)} })
+		defer h.Close()
+		c := h.Subscribe(sluice.Oldest(), "a")
+		defer c.Close()
+		got := make(chan int, 3)
+		go func() {
+			for m, err := range c.All(t.Context()) {
+				if err == nil {
+					got <- m.Value
+				}
+			}
+		}()
+		synctest.Wait()
+		thrown(t, func() { h.PublishAll(t.Context(), "a", []int{1, 2}) })
+		if v, w := <-got, <-got; v != 1 || w != 2 {
+			t.Errorf("got %d, %d, want 1, 2", v, w)
+		}
+		synctest.Wait()
+		thrown(t, func() { h.Publish(t.Context(), "a", 3) })
+		must(h.Topic("a")).Notify()
+		if v := <-got; v != 3 {
+			t.Errorf("got %d, want 3", v)
+		}
 	})
 }
 
