@@ -123,6 +123,7 @@ func (w *writer) markSynced() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
+		w.writes++
 		w.written, w.unsaved = to, true
 		b.ready.Store(max(b.ready.Load(), int64(to)))
 	}

@@ -21,9 +21,10 @@ func (q *DiskQueue[T]) Stats() Stats {
 	w := q.w
 	s := Stats{
 		Synced: sluice.Offset(w.synced.Load()), Epoch: w.epoch.Load(),
-		Writes: w.writes.Load(), Syncs: w.syncs.Load(), Recovery: w.recovery,
+		Syncs: w.syncs.Load(), Recovery: w.recovery,
 	}
 	w.mu.Lock()
+	s.Writes = w.writes
 	s.Segments = len(w.all())
 	s.Bytes = w.others + w.endLocked()
 	w.mu.Unlock()

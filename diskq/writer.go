@@ -59,6 +59,7 @@ type writer struct {
 	now     time.Time     // of the last sync point: they never go back
 	scratch [syncSize]byte
 	armed   bool // the keeper knows that there is something to do
+	writes  int64
 
 	// Guarded by writing; file and written are changed under mu too.
 	file      fsx.File // of the last segment; nil until the session is started
@@ -74,7 +75,6 @@ type writer struct {
 	keeper   chan struct{}
 	quit     chan struct{}
 	done     chan struct{}
-	writes   atomic.Int64
 	syncs    atomic.Int64
 	recovery Recovery // constant
 
