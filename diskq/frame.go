@@ -36,13 +36,18 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // checksum covers all that tells a frame from another one: the same bytes in another segment, at another place, or with
-// another length or index have another checksum. For one place, different (word, index) always begin with different h.
+// another length or index have another checksum.
 func checksum(id uint64, pos int64, word, index uint32, payload []byte) uint32 {
+	return crc32.Update(seed(id, pos, word, index), castagnoli, payload)
+}
+
+// seed is what a frame's checksum begins with. For one place, different (word, index) always have different h. It is a
+// function of its own so that the compiler can put it into the loops.
+func seed(id uint64, pos int64, word, index uint32) uint32 {
 	h := (id + uint64(pos)) * 0x9e3779b97f4a7c15
 	h ^= uint64(index)<<32 | uint64(word)
 	h *= 0xbf58476d1ce4e5b9
-	h ^= h >> 32
-	return crc32.Update(uint32(h), castagnoli, payload)
+	return uint32(h ^ h>>32)
 }
 
 func frameWord(k kind, size int) uint32 { return uint32(size+1)<<2 | uint32(k) }

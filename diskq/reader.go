@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"sync/atomic"
 
@@ -236,7 +237,7 @@ func (r *reader[T]) readPlain(off, end sluice.Offset) sluice.Offset {
 		}
 		size := frameHeader + n
 		payload := b[frameHeader:size:size]
-		if i < w.trust && binary.LittleEndian.Uint32(b[8:]) != checksum(w.id, pos, word, index, payload) {
+		if i < w.trust && binary.LittleEndian.Uint32(b[8:]) != crc32.Update(seed(w.id, pos, word, index), castagnoli, payload) {
 			break
 		}
 		batch = append(batch, payload)
