@@ -85,6 +85,11 @@ require (
 	golang.org/x/time v0.14.0 // indirect
 )
 
-require go.uber.org/multierr v1.11.0 // indirect
+require (
+	github.com/DataDog/zstd v1.4.5 // indirect
+	github.com/cockroachdb/fifo v0.0.0-20240606204812-0bbfbd93a7ce // indirect
+	github.com/cockroachdb/tokenbucket v0.0.0-20230807174530-cc333fc44b06 // indirect
+	go.uber.org/multierr v1.11.0 // indirect
+)
 
 replace github.com/sluice-go/sluice => ..

@@ -28,8 +28,11 @@ func (q queue) AppendAll(ps [][]byte) error {
 	return err
 }
 
+// A drainer calls f for all that there is.
+type drainer func(q sluice.Source[[]byte], f func(p []byte) error) error
+
 // readQueue returns a Read with that codec.
-func readQueue(codec diskq.Codec[[]byte]) func(dir string, f func(p []byte) error) error {
+func readQueue(codec diskq.Codec[[]byte], drain drainer) func(dir string, f func(p []byte) error) error {
 	return func(dir string, f func(p []byte) error) error {
 		q, err := diskq.Open(dir, codec, diskq.Options{})
 		if err != nil {
@@ -51,7 +54,24 @@ func drain(q sluice.Source[[]byte], f func(p []byte) error) error {
 	return why()
 }
 
+// drainBatches is drain by whole batches.
+func drainBatches(q sluice.Source[[]byte], f func(p []byte) error) error {
+	c := q.Cursor(sluice.Oldest())
+	defer c.Close()
+	for {
+		batch, err := c.TryBatch()
+		if err != nil || len(batch) == 0 {
+			return err
+		}
+		for _, p := range batch {
+			if err := f(p); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 func ours(d diskq.Durability) Rival {
 	name := map[diskq.Durability]string{diskq.Buffered: Buffered, diskq.Written: Written, diskq.Durable: Durable}[d]
-	return Rival{Name: name, Open: openQueue(d), Read: readQueue(diskq.LentBytes())}
+	return Rival{Name: name, Open: openQueue(d), Read: readQueue(diskq.LentBytes(), drain)}
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/cockroachdb/pebble/vfs"
 )
 
-// pebbleLog is Pebble's write-ahead log: a buffer and a flushing goroutine. Its callers hold a lock, as Pebble's commit
-// pipeline does.
+// pebbleLog is the part of Pebble that writes records into a write-ahead log, taken out of Pebble: 32 KiB buffers and a
+// goroutine that writes them, into a file with room taken ahead, as Pebble's are. It is for one goroutine at a time, so its
+// callers hold a lock, as those in Pebble do. Nothing bounds what it has not written yet; here it keeps up.
 type pebbleLog struct {
 	mu   sync.Mutex
 	w    *record.LogWriter

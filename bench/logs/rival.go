@@ -33,15 +33,19 @@ const (
 	Nsq      = "nsq"
 	NsqSync  = "nsq, sync each"
 	Pebble   = "pebble record"
+	PebbleDB = "pebble LogData"
 	Tidwall  = "tidwall/wal"
+	NoCopy   = "tidwall/wal, NoCopy"
 	Wlog     = "prometheus wlog"
 	RaftWAL  = "raft-wal"
 	Bare     = "bare fdatasync loop"
 	BareRead = "bare pread and CRC"
+	BareSend = "bare write loop"
 	Buffered = "diskq buffered"
 	Written  = "diskq written"
 	Durable  = "diskq durable"
 	Kept     = "diskq buffered, values kept"
+	Batches  = "diskq buffered, by batch"
 )
 
 // fill makes p the record of that number.

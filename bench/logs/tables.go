@@ -10,21 +10,26 @@ import (
 
 // Rivals by what an append that returned is worth.
 func buffering() []Rival {
-	return []Rival{{Name: Pebble, Open: openPebble(false), Read: readPebble}, ours(diskq.Buffered)}
+	return []Rival{
+		{Name: PebbleDB, Open: openPebbleDB},
+		{Name: Pebble, Open: openPebble(false), Read: readPebble},
+		ours(diskq.Buffered),
+	}
 }
 
 func writing() []Rival {
 	return []Rival{
 		{Name: Nsq, Open: openNsq(2500), Read: readNsq},
-		{Name: Tidwall, Open: openTidwall, Read: readTidwall},
+		{Name: Tidwall, Open: openTidwall, Read: readTidwall(false)},
 		{Name: Wlog, Open: openWlog, Read: readWlog},
+		{Name: BareSend, Open: openBare(false)},
 		ours(diskq.Written),
 	}
 }
 
 func syncing() []Rival {
 	return []Rival{
-		{Name: Bare, Open: openBare},
+		{Name: Bare, Open: openBare(true)},
 		{Name: NsqSync, Open: openNsq(1)},
 		{Name: RaftWAL, Open: openRaftWAL},
 		{Name: Pebble, Open: openPebble(true)},
@@ -65,7 +70,9 @@ func bufferedTable(n, size, writers int, nsq, pebble float64) *ratio.Table {
 	}
 	t.Goals = []ratio.Goal{{Row: Buffered, Peer: Nsq, AtLeast: nsq}}
 	if pebble > 0 {
-		t.Goals = append(t.Goals, ratio.Goal{Row: Buffered, Peer: Pebble, AtLeast: pebble})
+		t.Goals = append(t.Goals,
+			ratio.Goal{Row: Buffered, Peer: PebbleDB, AtLeast: pebble},
+			ratio.Goal{Row: Buffered, Peer: Pebble, AtLeast: pebble})
 	}
 	return t
 }
@@ -113,20 +120,36 @@ func durableTable(n, writers int) *ratio.Table {
 
 func readTable(n, readers int) *ratio.Table {
 	t := &ratio.Table{Title: fmt.Sprintf("Disk, read all, 100 B, readers=%d", readers), Ours: Buffered}
-	rivals := append(writing()[:3:3], Rival{Name: BareRead, Open: openFramed, Read: readFramed})
-	kept := Rival{Name: Kept, Open: openQueue(diskq.Buffered), Read: readQueue(diskq.Bytes())}
-	for _, r := range append(append(rivals, buffering()...), kept) {
-		if readers > 1 && (r.Name == Nsq || r.Name == Tidwall || r.Name == Kept) {
-			continue // one takes away what another would read, the other locks
-		}
+	queue := openQueue(diskq.Buffered)
+	rivals := []Rival{
+		{Name: Nsq, Open: openNsq(2500), Read: readNsq},
+		{Name: Tidwall, Open: openTidwall, Read: readTidwall(false)},
+		{Name: NoCopy, Open: openTidwall, Read: readTidwall(true)},
+		{Name: Kept, Open: queue, Read: readQueue(diskq.Bytes(), drain)},
+	}
+	if readers > 1 {
+		rivals = nil // nsq takes away what another would read, tidwall/wal locks
+	}
+	rivals = append(rivals,
+		Rival{Name: Wlog, Open: openWlog, Read: readWlog},
+		Rival{Name: BareRead, Open: openFramed, Read: readFramed},
+		Rival{Name: Pebble, Open: openPebble(false), Read: readPebble},
+		ours(diskq.Buffered),
+		Rival{Name: Batches, Open: queue, Read: readQueue(diskq.LentBytes(), drainBatches)})
+	for _, r := range rivals {
 		t.Rows = append(t.Rows, row(r.Name, n*readers, func() (time.Duration, error) { return TimeRead(r, n, 100, readers) }))
 	}
 	if readers > 1 {
-		t.Goals = []ratio.Goal{{Row: Buffered, Peer: Wlog, AtLeast: 3}}
+		t.Goals = []ratio.Goal{
+			{Row: Buffered, Peer: Wlog, AtLeast: 3},
+			{Row: Batches, Peer: Wlog, AtLeast: 3},
+		}
 		return t
 	}
 	t.Goals = []ratio.Goal{
 		{Row: Buffered, Peer: Tidwall, AtLeast: 4},
+		{Row: Buffered, Peer: NoCopy, AtLeast: 4},
+		{Row: Kept, Peer: Tidwall, AtLeast: 4},
 		{Row: Buffered, Peer: Wlog, AtLeast: 1.8},
 		{Row: Buffered, Peer: BareRead, AtMost: 1.8},
 	}
@@ -146,7 +169,7 @@ func liveTable(n int) *ratio.Table {
 func reopenTable(n int) *ratio.Table {
 	const sealed, killed = "diskq, closed", "diskq, killed"
 	return &ratio.Table{
-		Title: "Disk, reopen, 100 B, in all", Ours: sealed,
+		Title: fmt.Sprintf("Disk, reopen, %d records of 100 B, in all", n), Ours: sealed,
 		Rows: []ratio.Row{
 			row(sealed, 1, func() (time.Duration, error) { return TimeReopen(n, 100, true) }),
 			row(killed, 1, func() (time.Duration, error) { return TimeReopen(n, 100, false) }),
