@@ -1,6 +1,7 @@
 package diskq
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -51,6 +52,12 @@ func (s *segments) walk(g *segment) (*survey, error) {
 	v.synced, v.created = v.head.synced, v.head.created
 	batch, batchPos := v.end, v.endPos // where the append of the next record began
 	for limit := sluice.Offset(g.next.Load()); ; {
+		if n, appends, pos := w.passPlain(uint32(v.end-g.first), int64(limit-v.end)); n > 0 {
+			if appends > 0 {
+				batch, batchPos = v.end+sluice.Offset(appends), pos
+			}
+			v.end, v.endPos, v.records = v.end+sluice.Offset(n), w.pos, v.records+n
+		}
 		f, size, st, err := w.frame()
 		at := g.first + sluice.Offset(f.index)
 		switch {
@@ -99,6 +106,34 @@ func (s *segments) walk(g *segment) (*survey, error) {
 		}
 		w.skip(size)
 	}
+}
+
+// passPlain moves over what is plain: at most so many whole records, in memory as they are, numbered from index on, one
+// behind the other. It stops at whatever else there is. It returns how many they are, how many of them belong to appends that
+// are there whole, and where those end.
+func (w *window) passPlain(index uint32, most int64) (n, appends, endPos int64) {
+	i, pos := w.i, w.pos
+	for ; n < most; index++ {
+		b := w.buf[i:w.n]
+		if len(b) < frameHeader {
+			break
+		}
+		word := binary.LittleEndian.Uint32(b)
+		size, ok := frameSize(word)
+		if !ok || kind(word&3) > kindPart || size > len(b)-frameHeader || binary.LittleEndian.Uint32(b[4:]) != index {
+			break
+		}
+		size += frameHeader
+		if i < w.trust && binary.LittleEndian.Uint32(b[8:]) != checksum(w.id, pos, word, index, b[frameHeader:size]) {
+			break
+		}
+		i, pos, n = i+size, pos+int64(size), n+1
+		if kind(word&3) == kindRecord {
+			appends, endPos = n, pos
+		}
+	}
+	w.i, w.pos = i, pos
+	return n, appends, endPos
 }
 
 // widen makes the last hole reach up to at, if it is what lies before.
