@@ -119,3 +119,11 @@ func ForgetFirst[T any](q *DiskQueue[T]) {
 	defer q.w.segments.mu.Unlock()
 	q.w.list = q.w.list[1:]
 }
+
+// Failure returns why a queue has failed, or nil.
+func Failure[T any](q *DiskQueue[T]) error {
+	if err := q.w.failure(); err != sluice.ErrClosed {
+		return err
+	}
+	return nil
+}

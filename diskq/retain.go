@@ -76,27 +76,31 @@ func (w *writer) dropHeld(drop func(*segment) bool) error {
 	}
 	for {
 		list := w.all()
-		if len(list) < 2 || !drop(list[0]) {
+		if w.dropping == nil && (len(list) < 2 || !drop(list[0])) {
 			return nil
 		}
-		if err := w.dropFirst(list[0], list[1]); err != nil {
+		// What lies behind is synced before: else a power cut could leave nothing at all, and offsets would begin at 0 again.
+		err := w.syncHeld()
+		if err == nil && w.dropping == nil {
+			w.unlistFirst(list[0], list[1])
+		}
+		if err == nil {
+			err = w.finishDrop()
+		}
+		if err != nil {
 			return fmt.Errorf("diskq: drop segment: %w", err)
 		}
 	}
 }
 
-// dropFirst drops g, the first segment, before second. Whoever finds its file gone finds first beyond it. What lies
-// behind is synced before: else a power cut could leave nothing at all, and offsets would begin at 0 again.
-func (w *writer) dropFirst(g, second *segment) error {
-	if err := w.syncHeld(); err != nil {
-		return err
-	}
+// unlistFirst begins to drop g, the first segment, before second. Whoever finds its file gone finds first beyond it.
+func (w *writer) unlistFirst(g, second *segment) {
 	w.first.Store(int64(second.first))
 	w.segments.mu.Lock()
 	w.list = w.list[1:]
 	w.segments.mu.Unlock()
+	w.dropping = g
 	w.mu.Lock()
-	w.others -= g.size.Load()
 	var unsealed *oldSegment
 	if len(w.old) > 0 && w.old[0].g == g {
 		unsealed = w.old[0]
@@ -106,12 +110,23 @@ func (w *writer) dropFirst(g, second *segment) error {
 	if unsealed != nil && unsealed.file != nil {
 		unsealed.file.Close() // it is removed in any case
 	}
-	err := w.files.drop(g)
-	if err == nil {
-		err = w.fs.SyncDir(w.dir)
+}
+
+// finishDrop removes the file of the segment that is being dropped, for certain. If it can't, the next look at what is to
+// be dropped tries again, before any other: a crash would leave this one, and not those behind it, which looks like damage.
+func (w *writer) finishDrop() error {
+	if err := w.files.drop(w.dropping); err != nil {
+		return err
 	}
+	w.mu.Lock()
+	w.others -= w.dropping.size.Swap(0)
+	w.mu.Unlock()
 	w.room.Wake()
-	return err
+	if err := w.syncNames(false); err != nil {
+		return err
+	}
+	w.dropping = nil
+	return nil
 }
 
 // dropForRoom drops the oldest segments until frames of that size fit.

@@ -67,6 +67,8 @@ type writer struct {
 	allocated int64    // of the file, how much room is taken on the device
 	retired   *block   // used before, perhaps with readers in it
 
+	dropping *segment // no longer listed, but it may come back; guarded by syncing
+
 	synced atomic.Int64 // everything before that offset is on stable storage; changed under syncing
 
 	room     notify.List  // appends that wait for room
