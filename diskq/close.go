@@ -15,7 +15,7 @@ func (w *writer) close() error {
 
 func (w *writer) closeNow() error {
 	close(w.quit)
-	<-w.done
+	w.tasks.Wait()
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	errs := []error{w.commitLast()}

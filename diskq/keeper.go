@@ -10,10 +10,10 @@ import (
 const lateBy = 10 * time.Millisecond
 
 // deadlines are when the keeper has something to do; zero: nothing.
-type deadlines struct{ write, sync, age time.Time }
+type deadlines struct{ sync, age time.Time }
 
 func (d deadlines) next() (t time.Time) {
-	for _, at := range []time.Time{d.write, d.sync, d.age} {
+	for _, at := range []time.Time{d.sync, d.age} {
 		if !at.IsZero() && (t.IsZero() || at.Before(t)) {
 			t = at
 		}
@@ -21,10 +21,9 @@ func (d deadlines) next() (t time.Time) {
 	return t
 }
 
-// keep is the goroutine of a writer: it writes what was buffered, syncs what was written, seals what is complete and drops
-// what is old, each in its time. While nothing is appended it sleeps. Close ends it.
+// keep is the goroutine of a writer that syncs what was written, seals what is complete and drops what is old, each in its
+// time. While nothing is appended it sleeps. Close ends it.
 func (w *writer) keep() {
-	defer close(w.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var at deadlines
@@ -49,9 +48,6 @@ func (w *writer) keep() {
 // plan sets the deadlines of what was appended, and seals at once what is complete.
 func (w *writer) plan(at *deadlines) {
 	now := time.Now()
-	if w.o.Durability != Written && at.write.IsZero() {
-		at.write = now.Add(lateBy)
-	}
 	if w.o.Durability != Durable && w.o.SyncEvery > 0 && at.sync.IsZero() {
 		at.sync = now.Add(w.o.SyncEvery)
 	}
@@ -78,16 +74,7 @@ func (w *writer) work(at *deadlines) {
 		}
 		return is
 	}
-	w.mu.Lock()
-	w.armed = false // before we look: whoever appends from here on tells us again
-	w.mu.Unlock()
-	if due(&at.write) {
-		if w.o.Durability == Durable {
-			w.markSynced()
-		} else {
-			w.flush()
-		}
-	}
+	w.disarm()
 	if due(&at.sync) {
 		w.flush()
 		w.sync()
@@ -96,13 +83,48 @@ func (w *writer) work(at *deadlines) {
 		at.age = w.dropOld(now)
 	}
 	w.mu.Lock()
-	if w.used > w.written && w.err == nil && at.write.IsZero() {
-		at.write = now.Add(lateBy) // it could not be written, or came since
-	}
-	if w.o.Durability != Durable && w.o.SyncEvery > 0 && (w.unsaved || w.newName) && w.err == nil && at.sync.IsZero() {
-		at.sync = now.Add(w.o.SyncEvery) // likewise
+	if w.o.Durability != Durable && w.o.SyncEvery > 0 && (w.unsaved || w.newName || w.used > w.written) && w.err == nil && at.sync.IsZero() {
+		at.sync = now.Add(w.o.SyncEvery) // it could not be synced, or came since
 	}
 	w.mu.Unlock()
+}
+
+// disarm has the next append tell that there is something to do. It comes before the look at what there is.
+func (w *writer) disarm() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.armed = false
+}
+
+// flushLate is the goroutine of a writer that is not Written: it writes what was buffered, or the sync point behind a
+// durable append, within lateBy. It never waits for a sync, which may take long. Close ends it.
+func (w *writer) flushLate() {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for set := false; ; {
+		select {
+		case <-w.quit:
+			return
+		case <-w.late:
+			if !set {
+				timer.Reset(lateBy)
+			}
+			set = true
+		case <-timer.C:
+			w.disarm()
+			if w.o.Durability == Durable {
+				w.markSynced()
+			} else {
+				w.flush()
+			}
+			w.mu.Lock()
+			if set = w.used > w.written && w.err == nil; set { // it could not be written, or came since
+				timer.Reset(lateBy)
+			}
+			w.mu.Unlock()
+		}
+	}
 }
 
 // markSynced writes the sync point that is due behind a durable append, if no other append has brought it: so that a reader

@@ -120,7 +120,10 @@ func codecName(codec any) (string, error) {
 func openWriter(dir, codec string, o Options) (*writer, error) {
 	w := &writer{
 		o: o, codec: codec, boot: fsx.BootID(o.fs),
-		keeper: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		keeper: make(chan struct{}, 1), quit: make(chan struct{}),
+	}
+	if o.Durability != Written {
+		w.late = make(chan struct{}, 1)
 	}
 	w.fs, w.dir = o.fs, dir
 	w.files = files{fs: o.fs, limit: maxOpen}
@@ -139,7 +142,10 @@ func openWriter(dir, codec string, o Options) (*writer, error) {
 		w.files.close()
 		return nil, fmt.Errorf("diskq: open %s: %w", dir, errors.Join(err, w.lock.Close()))
 	}
-	go w.keep()
+	w.tasks.Go(w.keep)
+	if w.late != nil {
+		w.tasks.Go(w.flushLate)
+	}
 	w.kick() // there may be segments to seal
 	return w, nil
 }

@@ -58,7 +58,7 @@ type writer struct {
 	inFile  sluice.Offset // everything before is written
 	now     time.Time     // of the last sync point: they never go back
 	scratch [syncSize]byte
-	armed   bool // the keeper knows that there is something to do
+	armed   bool // keeper and late know that there is something to do
 	writes  int64
 
 	// Guarded by writing; file and written are changed under mu too.
@@ -75,8 +75,9 @@ type writer struct {
 	starved  atomic.Int32 // how many appends look for room that consumers make; see Options.DeleteConsumed
 	consumed func() error // has consumers make room, as far as they can now; constant once appends may come
 	keeper   chan struct{}
+	late     chan struct{} // for flushLate, as keeper is for keep; nil: it does not run
 	quit     chan struct{}
-	done     chan struct{}
+	tasks    sync.WaitGroup
 	syncs    atomic.Int64
 	recovery Recovery // constant
 
@@ -212,7 +213,7 @@ func (w *writer) failLocked(err error) {
 	}
 }
 
-// armLocked tells the keeper that something was appended, if it does not know.
+// armLocked tells keep and flushLate that something was appended, if they do not know.
 func (w *writer) armLocked() {
 	if !w.armed {
 		w.armed = true
@@ -221,8 +222,10 @@ func (w *writer) armLocked() {
 }
 
 func (w *writer) kick() {
-	select {
-	case w.keeper <- struct{}{}:
-	default: // it will look in any case
+	for _, c := range []chan struct{}{w.keeper, w.late} {
+		select {
+		case c <- struct{}{}:
+		default: // it will look in any case, or does not run
+		}
 	}
 }

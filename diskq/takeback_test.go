@@ -1,0 +1,174 @@
+package diskq_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/diskq"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// fillSegment appends until the next large value needs another segment.
+func fillSegment(t *testing.T, q *diskq.DiskQueue[string]) (n int) {
+	for q.Stats().Bytes < 3000 {
+		add(t, q, value(n))
+		n++
+	}
+	return n
+}
+
+var large = string(make([]byte, 2000))
+
+// A segment that could not be begun is gone for certain before anything else is appended: its name would end the one
+// before it.
+func TestUndoneRollStaysAway(t *testing.T) {
+	for _, d := range []diskq.Durability{diskq.Written, diskq.Durable} {
+		for seed := range uint64(40) {
+			m := newMem()
+			q := open(t, m, diskq.Options{Durability: d, SegmentBytes: 4096, SyncEvery: -1})
+			n := fillSegment(t, q)
+			m.Inject(fsx.Nth(0, syscall.ENOSPC, fsx.OpWrite)) // the header of the next segment
+			if _, err := q.Append(t.Context(), large); !errors.Is(err, syscall.ENOSPC) {
+				t.Fatalf("Append() = %v, want ENOSPC", err)
+			}
+			m.Inject(nil)
+			add(t, q, "small", "smaller") // they fit in the last one
+			must(t, q.Sync(t.Context()))
+			r, err := readAll(open(t, m.PowerCut(seed), diskq.Options{}))
+			must(t, err)
+			if int(r.next) != n+2 || r.values[r.next-1] != "smaller" || len(r.gaps) > 0 {
+				t.Fatalf("%v, seed %d: the queue ends at %d, with gaps %v, want %d and none", d, seed, r.next, r.gaps, n+2)
+			}
+		}
+	}
+}
+
+// A durable append that fails because the name of its segment can't be synced, for want of a descriptor, leaves nothing:
+// neither the value, nor the promise that it is there.
+func TestAppendWithoutAName(t *testing.T) {
+	for seed := range uint64(20) {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Durable, SegmentBytes: 4096})
+		n := fillSegment(t, q)
+		m.Inject(fsx.From(0, syscall.EMFILE, fsx.OpSyncDir))
+		if _, err := q.Append(t.Context(), large); !errors.Is(err, syscall.EMFILE) {
+			t.Fatalf("Append() = %v, want EMFILE", err)
+		}
+		m.Inject(nil)
+		if seed == 0 {
+			if r, err := readAll(open(t, m.Kill(), diskq.Options{})); err != nil || int(r.next) != n {
+				t.Fatalf("after kill -9 the queue ends at %d, %v, want %d", r.next, err, n)
+			}
+			continue
+		}
+		must(t, q.Sync(t.Context()))
+		if s := q.Stats().Synced; int(s) != n {
+			t.Errorf("Stats().Synced = %d, want %d", s, n)
+		}
+		m.Inject(fsx.Nth(0, fsx.ErrPowerCut, fsx.OpSync)) // in the middle of the next append
+		if _, err := q.Append(t.Context(), "torn"); !errors.Is(err, fsx.ErrPowerCut) {
+			t.Fatalf("Append() = %v, want ErrPowerCut", err)
+		}
+		r, err := readAll(open(t, m.PowerCut(seed), diskq.Options{}))
+		must(t, err)
+		if int(r.next) > n+1 || int(r.next) < n || len(r.gaps) > 0 {
+			t.Fatalf("seed %d: the queue ends at %d, with gaps %v, want %d or %d, and none", seed, r.next, r.gaps, n, n+1)
+		}
+	}
+}
+
+// Those who append while a commit is under way that fails get its error: their values lie behind the ones that are taken
+// back.
+func TestFailedCommitFailsWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		writing, fail := make(chan bool), make(chan error)
+		var armed atomic.Bool
+		hooked := &hookFS{m, func(op fsx.Op, _ string) error {
+			if op == fsx.OpWrite && armed.CompareAndSwap(true, false) {
+				writing <- true
+				return <-fail
+			}
+			return nil
+		}}
+		q := open(t, hooked, diskq.Options{Durability: diskq.Durable})
+		add(t, q, "first")
+		armed.Store(true)
+		results := make(chan error)
+		appendOne := func(i int) {
+			_, err := q.Append(context.Background(), value(i))
+			results <- err
+		}
+		go appendOne(0)
+		<-writing
+		for i := range 5 {
+			go appendOne(i + 1)
+		}
+		synctest.Wait()
+		fail <- syscall.EIO
+		for range 6 {
+			if err := <-results; !errors.Is(err, syscall.EIO) {
+				t.Errorf("Append() = %v, want EIO", err)
+			}
+		}
+		add(t, q, "second")
+		r, err := readAll(q)
+		must(t, err)
+		if len(r.values) != 2 || r.values[0] != "first" || r.values[1] != "second" {
+			t.Errorf("the queue holds %q, want the first and the second", r.values)
+		}
+	})
+}
+
+// What is buffered is with the system 10 ms later, however long a sync takes that is under way.
+func TestBufferedIsWrittenDuringASync(t *testing.T) {
+	for name, before := range map[string]func(*testing.T, *diskq.DiskQueue[string]) int{
+		"in the background": func(t *testing.T, q *diskq.DiskQueue[string]) int {
+			add(t, q, "first")
+			time.Sleep(2 * time.Second)
+			return 1
+		},
+		"sealing": func(t *testing.T, q *diskq.DiskQueue[string]) int {
+			add(t, q, values(200)...)
+			return 200
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMem()
+				var blocking atomic.Bool
+				blocked, free := make(chan bool, 100), make(chan bool)
+				q := open(t, &hookFS{m, func(op fsx.Op, _ string) error {
+					if op == fsx.OpSync && blocking.Load() {
+						blocked <- true
+						<-free
+					}
+					return nil
+				}}, diskq.Options{Durability: diskq.Buffered, SegmentBytes: 4096})
+				add(t, q, "begin")
+				blocking.Store(true)
+				n := before(t, q) + 1
+				<-blocked
+				add(t, q, "late")
+				time.Sleep(10 * time.Millisecond)
+				synctest.Wait()
+				r := follow(t, m) // sees what is in the files
+				if _, next := r.Bounds(); int(next) != n+1 {
+					t.Errorf("%d values are in the files 10 ms later, want %d", next, n+1)
+				}
+				blocking.Store(false)
+				close(free)
+				must(t, q.Close())
+				if s := q.Stats().Synced; s != sluice.Offset(n+1) {
+					t.Errorf("Stats().Synced = %d after Close, want %d", s, n+1)
+				}
+			})
+		})
+	}
+}
