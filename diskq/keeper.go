@@ -29,11 +29,10 @@ func (w *writer) keep() {
 	var at deadlines
 	at.age = w.dropOld(time.Now())
 	for {
-		wait := time.Duration(1<<63 - 1)
+		timer.Stop()
 		if next := at.next(); !next.IsZero() {
-			wait = time.Until(next)
+			timer.Reset(time.Until(next))
 		}
-		timer.Reset(wait)
 		select {
 		case <-w.quit:
 			return
@@ -100,8 +99,8 @@ func (w *writer) disarm() {
 // durable append, within lateBy. It never waits for a sync, which may take long. Close ends it.
 func (w *writer) flushLate() {
 	timer := time.NewTimer(0)
+	timer.Stop()
 	defer timer.Stop()
-	<-timer.C
 	for set := false; ; {
 		select {
 		case <-w.quit:
