@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-go/sluice/internal/fsx"
 )
 
-// A hookFS calls before ahead of each WriteAt and Sync of a file, under no lock: it may block, use the file system, and fail
+// A hookFS calls before ahead of each WriteAt and Sync of a file, and each SyncDir, under no lock: it may block, use the file system, and fail
 // the call.
 type hookFS struct {
 	*fsx.Mem
@@ -19,6 +19,13 @@ func (h *hookFS) OpenFile(name string, flag int, perm fs.FileMode) (fsx.File, er
 		return nil, err
 	}
 	return hookFile{f, h}, nil
+}
+
+func (h *hookFS) SyncDir(name string) error {
+	if err := h.before(fsx.OpSyncDir, name); err != nil {
+		return err
+	}
+	return h.Mem.SyncDir(name)
 }
 
 type hookFile struct {

@@ -122,7 +122,7 @@ func (w *writer) finishDrop() error {
 	w.others -= w.dropping.size.Swap(0)
 	w.mu.Unlock()
 	w.room.Wake()
-	if err := w.syncNames(false); err != nil {
+	if err := w.syncNames(); err != nil {
 		return err
 	}
 	w.dropping = nil

@@ -37,7 +37,8 @@ func (w *writer) syncHeld() error {
 		}
 	}
 	if newName {
-		if err := w.syncNames(unsaved); err != nil {
+		if err := w.syncNames(); err != nil {
+			w.notSaved(file, unsaved)
 			return err
 		}
 	}
@@ -53,8 +54,8 @@ func (w *writer) syncHeld() error {
 	return nil
 }
 
-// syncNames syncs the directory. unsaved is what syncHeld found.
-func (w *writer) syncNames(unsaved bool) error {
+// syncNames syncs the directory.
+func (w *writer) syncNames() error {
 	err := w.fs.SyncDir(w.dir)
 	if err == nil {
 		return nil
@@ -64,9 +65,21 @@ func (w *writer) syncNames(unsaved bool) error {
 		return w.failed(err)
 	}
 	w.mu.Lock()
-	w.newName, w.unsaved = true, w.unsaved || unsaved
+	w.newName = true
 	w.mu.Unlock()
 	return fmt.Errorf("diskq: %w", err)
+}
+
+// notSaved takes back that a sync of file was begun, if it was to be. The segment may have become complete since.
+func (w *writer) notSaved(file fsx.File, unsaved bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unsaved = w.unsaved || unsaved
+	for _, o := range w.old {
+		if o.file == file && unsaved {
+			o.saved = false
+		}
+	}
 }
 
 // syncFile syncs one file.
@@ -111,6 +124,11 @@ func (w *writer) sealAll() error {
 		}
 		o := w.old[0]
 		w.mu.Unlock()
+		if o.file != nil && !o.saved { // it became complete since
+			if err := w.syncHeld(); err != nil {
+				return err
+			}
+		}
 		err := w.seal(o)
 		w.mu.Lock()
 		w.old = w.old[1:]
