@@ -159,7 +159,10 @@ func (w *writer) dropOld(now time.Time) (next time.Time) {
 	before := sluice.Offset(0)
 	list := w.all()
 	for _, g := range list[1:] {
-		created := w.createdAt(g)
+		created, ok := w.createdAt(g)
+		if !ok {
+			continue // the one behind decides
+		}
 		if now.Sub(created) < w.o.MaxAge {
 			next = created.Add(w.o.MaxAge)
 			break
@@ -188,16 +191,4 @@ func (w *writer) rollAt() (time.Time, bool) {
 	defer w.mu.Unlock()
 	g := w.b.seg
 	return g.head.created.Add(w.o.MaxAge / 4), w.n > g.first && w.err == nil
-}
-
-// createdAt returns when a segment was begun: what lies before it was appended earlier. If its header is damaged that is
-// now, so that nothing is dropped too early.
-func (w *writer) createdAt(g *segment) time.Time {
-	if f, err := w.files.acquire(g); err == nil {
-		defer w.files.release(g)
-		if h, err := g.identity(f); err == nil && !h.created.IsZero() {
-			return h.created
-		}
-	}
-	return time.Now()
 }

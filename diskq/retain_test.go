@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/diskq"
+	"github.com/sluice-go/sluice/internal/fsx"
 )
 
 func TestDropOldest(t *testing.T) {
@@ -120,15 +121,45 @@ func TestMaxAge(t *testing.T) {
 		if kept := int64(next - first); kept < 59 || kept > 76 {
 			t.Errorf("%d values of a minute each are kept, want those of 60 to 75 minutes", kept)
 		}
-		if reopen := 1; reopen == 1 {
-			must(t, q.Close())
-			q = open(t, m, diskq.Options{MaxAge: time.Hour})
-		}
+		must(t, q.Close())
+		q = open(t, m, diskq.Options{MaxAge: time.Hour})
 		time.Sleep(2 * time.Hour)
 		if first, next := q.Bounds(); first != next || next != 240 {
 			t.Errorf("Bounds() = %d, %d after two idle hours, want 240, 240", first, next)
 		}
 		add(t, q, "again")
+	})
+}
+
+// A damaged header, which says when a segment was begun, holds nothing back: the next one says it too.
+func TestMaxAgeOverDamagedHeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{MaxAge: 4 * time.Hour})
+		for i := range 240 {
+			add(t, q, value(i))
+			time.Sleep(time.Minute)
+		}
+		must(t, q.Close())
+		report, err := diskq.InspectOn(m, dir)
+		must(t, err)
+		if len(report.Segments) < 4 {
+			t.Fatalf("%d segments, want one an hour", len(report.Segments))
+		}
+		for _, s := range report.Segments[1:3] {
+			data, err := fsx.ReadFile(m, s.Name)
+			must(t, err)
+			data[60] ^= 1
+			must(t, fsx.WriteFile(m, s.Name, data))
+		}
+		q = open(t, m, diskq.Options{MaxAge: 4 * time.Hour})
+		defer q.Close()
+		for _, c := range []struct{ hours, first int }{{0, 0}, {24, 240}} {
+			time.Sleep(time.Duration(c.hours) * time.Hour)
+			if first, next := q.Bounds(); int(first) != c.first || next != 240 {
+				t.Errorf("Bounds() = %d, %d after %d hours, want %d, 240", first, next, c.hours, c.first)
+			}
+		}
 	})
 }
 

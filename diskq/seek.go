@@ -129,11 +129,18 @@ func (s *segments) since(t time.Time) sluice.Offset {
 // createdBefore reports whether g was created before t, so that everything in front of it was appended before t. If
 // nobody can tell it was not.
 func (s *segments) createdBefore(g *segment, t time.Time) bool {
+	created, ok := s.createdAt(g)
+	return ok && created.Before(t)
+}
+
+// createdAt returns when a segment was begun: what lies before it was appended earlier. It can't tell if the header can't be
+// read, or is damaged.
+func (s *segments) createdAt(g *segment) (created time.Time, ok bool) {
 	f, err := s.files.acquire(g)
 	if err != nil {
-		return false
+		return created, false
 	}
 	defer s.files.release(g)
 	h, err := g.identity(f)
-	return err == nil && !h.created.IsZero() && h.created.Before(t)
+	return h.created, err == nil && !h.created.IsZero()
 }
