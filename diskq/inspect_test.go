@@ -40,6 +40,36 @@ func TestInspect(t *testing.T) {
 	}
 }
 
+// Inspect tells what a flipped bit costs, as readers are told.
+func TestInspectFindsDamage(t *testing.T) {
+	step := 113
+	if *exhaustive {
+		step = 7
+	}
+	for _, img := range images(t) {
+		for name, data := range img.files {
+			for bit := 0; bit < 8*len(data); bit += step {
+				flipped := append([]byte(nil), data...)
+				flipped[bit/8] ^= 1 << (bit % 8)
+				report, err := diskq.InspectOn(img.mem(name, flipped), dir)
+				must(t, err)
+				want := img.expectFlip(name, int64(bit/8))
+				var lost [][2]sluice.Offset
+				for _, d := range report.Damage {
+					if d.From < d.To {
+						lost = append(lost, [2]sluice.Offset{d.From, d.To})
+					}
+				}
+				records := int64(want.next - (want.lost[1] - want.lost[0]))
+				if want.gap != (len(lost) == 1) || len(lost) > 1 || want.gap && lost[0] != want.lost ||
+					report.Next != want.next || report.Records != records || want.next < 100 && report.Torn == 0 {
+					t.Fatalf("%s: %s with bit %d of byte %d flipped: %+v, want %+v", img.name, name, bit%8, bit/8, report, want)
+				}
+			}
+		}
+	}
+}
+
 // What a crash left half written is cut, and told.
 func TestTornTailIsTold(t *testing.T) {
 	m := newMem()
