@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/diskq"
@@ -262,6 +263,38 @@ func TestTooManyOpenFiles(t *testing.T) {
 			t.Fatalf("Next() = %q, %v, want %q", v, err, value(i))
 		}
 	}
+}
+
+// What a crash left is sealed when the queue is opened, without an append.
+func TestRecoveredSegmentsAreSealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+		m.SetRoom(m.Used() + 12_000) // not for footers
+		for n := 0; ; n++ {
+			if _, err := q.Append(t.Context(), value(n)); err != nil {
+				break
+			}
+		}
+		before, err := diskq.InspectOn(m, dir)
+		must(t, err)
+		m = m.Kill()
+		q.Close()
+		m.SetRoom(0)
+		q = open(t, m, diskq.Options{})
+		defer q.Close()
+		synctest.Wait()
+		after, err := diskq.InspectOn(m, dir)
+		must(t, err)
+		for _, s := range after.Segments[:len(after.Segments)-1] {
+			if !s.Sealed {
+				t.Errorf("%s has no footer", s.Name)
+			}
+		}
+		if len(after.Segments) < 3 || after.Records != before.Records {
+			t.Errorf("%d values in %d segments, want %d in at least 3", after.Records, len(after.Segments), before.Records)
+		}
+	})
 }
 
 // A Close whose fsync fails does not call the queue closed: the next Open looks through it, and the epoch changes.

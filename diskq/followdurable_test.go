@@ -21,7 +21,7 @@ func TestFollowSeesWhatIsSynced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMem()
 		syncing, free, hold := make(chan bool), make(chan bool), false
-		q := open(t, &hookFS{m, func(op fsx.Op, _ string) error {
+		q := open(t, &hookFS{Mem: m, before: func(op fsx.Op, _ string) error {
 			if hold && op == fsx.OpSync {
 				syncing <- true
 				<-free

@@ -72,11 +72,10 @@ type history struct {
 	lost  atomic.Bool // a sync of a file: what it was to sync may be in the system's cache only, for ever
 	stuck atomic.Bool // a truncation
 
-	failed bool           // the queue: until it is opened again
-	syncs  atomic.Int64   // of files
-	before int64          // syncs, when the queue failed
-	doubt  map[int]bool   // offsets that a failed sync was to sync, though the queue was then opened from the cache
-	over   func(fsx.Call) // nil, or sees each call of the file system
+	failed bool         // the queue: until it is opened again
+	calls  atomic.Int64 // syncs and writes of files
+	before int64        // calls, when the queue failed
+	doubt  map[int]bool // offsets that a failed sync was to sync, though the queue was then opened from the cache
 
 	windows bool
 }
@@ -93,11 +92,8 @@ func newHistory(o diskq.Options, windows bool) *history {
 
 // fail says what becomes of an operation.
 func (h *history) fail(c fsx.Call) error {
-	if h.over != nil {
-		h.over(c)
-	}
-	if c.Op == fsx.OpSync {
-		h.syncs.Add(1)
+	if c.Op&(fsx.OpSync|fsx.OpWrite) != 0 {
+		h.calls.Add(1)
 	}
 	for _, f := range h.fails {
 		err := f(c)
@@ -247,7 +243,7 @@ func (h *history) struck(s step) error {
 	return nil
 }
 
-// look notes that the queue has failed. From then on nothing is synced.
+// look notes that the queue has failed. From then on nothing is written or synced.
 func (h *history) look() error {
 	err := diskq.Failure(h.q)
 	switch {
@@ -258,9 +254,9 @@ func (h *history) look() error {
 		if !h.fatal.Load() {
 			return fmt.Errorf("nothing failed that would make the queue fail with %w", err)
 		}
-		h.failed, h.before = true, h.syncs.Load()
-	case h.failed && h.syncs.Load() != h.before:
-		return fmt.Errorf("%d syncs after one that failed", h.syncs.Load()-h.before)
+		h.failed, h.before = true, h.calls.Load()
+	case h.failed && h.calls.Load() != h.before:
+		return fmt.Errorf("%d writes and syncs after the queue failed", h.calls.Load()-h.before)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 type hookFS struct {
 	*fsx.Mem
 	before func(op fsx.Op, name string) error
+	synced func() // nil, or called after each Sync
 }
 
 func (h *hookFS) OpenFile(name string, flag int, perm fs.FileMode) (fsx.File, error) {
@@ -44,5 +45,9 @@ func (f hookFile) Sync() error {
 	if err := f.h.before(fsx.OpSync, f.Name()); err != nil {
 		return err
 	}
-	return f.File.Sync()
+	err := f.File.Sync()
+	if f.h.synced != nil {
+		f.h.synced()
+	}
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/sluice-go/sluice/diskq"
 	"github.com/sluice-go/sluice/internal/fsx"
@@ -30,7 +31,7 @@ func TestSealAfterTheSync(t *testing.T) {
 			var began, sealed atomic.Bool
 			syncs := 0 // of the first segment: of its values, and then of its footer
 			sealing, free, cut := make(chan bool), make(chan bool), make(chan *fsx.Mem, 1)
-			q := open(t, &hookFS{m, func(op fsx.Op, name string) error {
+			q := open(t, &hookFS{Mem: m, before: func(op fsx.Op, name string) error {
 				switch {
 				case !began.Load() || op != fsx.OpSync:
 				case name == firstSegment:
@@ -68,7 +69,7 @@ func TestSyncAfterARollDuringAFailedOne(t *testing.T) {
 			var names atomic.Value // what becomes of a sync of the directory
 			names.Store("works")
 			syncing, fail, failed := make(chan bool), make(chan bool), make(chan error)
-			q := open(t, &hookFS{m, func(op fsx.Op, _ string) error {
+			q := open(t, &hookFS{Mem: m, before: func(op fsx.Op, _ string) error {
 				if op != fsx.OpSyncDir || names.Load() == "works" {
 					return nil
 				}
@@ -105,5 +106,147 @@ func TestSyncAfterARollDuringAFailedOne(t *testing.T) {
 				t.Errorf("seed %d: a power cut behind Sync leaves %d values and gaps %v, want %d and none", seed, r.next, r.gaps, next)
 			}
 		})
+	}
+}
+
+// What is written while a sync is under way does not count as synced by it.
+func TestSyncPromisesWhatItBeganWith(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var armed atomic.Bool
+		synced, goOn := make(chan bool), make(chan bool)
+		q := open(t, &hookFS{Mem: newMem(), before: func(fsx.Op, string) error { return nil }, synced: func() {
+			if armed.CompareAndSwap(true, false) {
+				synced <- true
+				<-goOn
+			}
+		}}, diskq.Options{SyncEvery: -1})
+		add(t, q, "first")
+		armed.Store(true)
+		done := make(chan error)
+		go func() { done <- q.Sync(context.Background()) }()
+		<-synced
+		add(t, q, "second")
+		goOn <- true
+		must(t, <-done)
+		if s := q.Stats(); s.Synced != 1 || s.Next != 2 {
+			t.Errorf("Stats() = %+v, want 1 of 2 synced", s)
+		}
+		must(t, q.Sync(t.Context()))
+		if s := q.Stats(); s.Synced != 2 {
+			t.Errorf("Stats() = %+v, want both synced", s)
+		}
+	})
+}
+
+// A background sync that finds no descriptor is tried again, though nothing is appended.
+func TestBackgroundSyncIsTriedAgain(t *testing.T) {
+	for _, d := range []diskq.Durability{diskq.Written, diskq.Buffered} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMem()
+			q := open(t, m, diskq.Options{Durability: d, SegmentBytes: 4096})
+			add(t, q, value(0))
+			m.Inject(fsx.From(0, syscall.EMFILE, fsx.OpSyncDir))
+			roll(t, q)
+			time.Sleep(1500 * time.Millisecond)
+			if s := q.Stats(); s.Synced == s.Next {
+				t.Errorf("Stats() = %+v, want that not all is synced", s)
+			}
+			m.Inject(nil)
+			time.Sleep(2 * time.Second)
+			if s := q.Stats(); s.Synced != s.Next {
+				t.Errorf("Stats() = %+v two seconds later, want that all is synced", s)
+			}
+			must(t, q.Close())
+		})
+	}
+}
+
+// Where a full disk fails a background write, it is tried again: what is buffered is written and synced, though nothing is
+// appended.
+func TestBackgroundWriteIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Buffered})
+		add(t, q, value(0))
+		time.Sleep(2 * time.Second)
+		m.SetRoom(m.Used())
+		add(t, q, value(1))
+		time.Sleep(1500 * time.Millisecond)
+		if s := q.Stats(); s.Synced != 1 {
+			t.Errorf("Stats() = %+v on a full disk, want 1 synced", s)
+		}
+		m.SetRoom(0)
+		time.Sleep(2 * time.Second)
+		if s := q.Stats(); s.Synced != 2 {
+			t.Errorf("Stats() = %+v two seconds later, want that all is synced", s)
+		}
+		must(t, q.Close())
+	})
+}
+
+// Stats knows how large the files are, once they are sealed, and dropped.
+func TestStatsBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SegmentBytes: 4096})
+		defer q.Close()
+		check := func() {
+			t.Helper()
+			synctest.Wait()
+			report, err := diskq.InspectOn(m, dir)
+			must(t, err)
+			sum := int64(0)
+			for _, s := range report.Segments {
+				sum += s.Bytes
+			}
+			if s := q.Stats(); s.Bytes != sum || s.Segments != len(report.Segments) {
+				t.Errorf("Stats() = %+v, want %d bytes in %d segments", s, sum, len(report.Segments))
+			}
+		}
+		add(t, q, values(1000)...)
+		check()
+		must(t, q.Trim(500))
+		check()
+		must(t, q.Empty())
+		check()
+	})
+}
+
+// A sync point that is taken back with an append that failed comes with the next one: else damage to what lies before would
+// look like a torn end.
+func TestPointOfAFailedAppendComesLater(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{SyncEvery: -1})
+	add(t, q, "first")
+	must(t, q.Sync(t.Context()))
+	m.Inject(fsx.Nth(0, syscall.ENOSPC, fsx.OpWrite))
+	if _, err := q.Append(t.Context(), "failed"); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("Append() = %v, want ENOSPC", err)
+	}
+	m.Inject(nil)
+	add(t, q, "second")
+	pieces, err := diskq.Pieces(m, dir, 0)
+	must(t, err)
+	if n := len(pieces); n < 3 || !pieces[n-1].Record || pieces[n-2].Record || !pieces[n-3].Record {
+		t.Errorf("the file holds %+v, want a sync point between the two values", pieces)
+	}
+}
+
+// Room is asked for ahead, and where there is none, not for each append.
+func TestPreallocateIsAHint(t *testing.T) {
+	m := newMem()
+	asked := 0
+	q := open(t, m, diskq.Options{Durability: diskq.Durable})
+	m.Inject(func(c fsx.Call) error {
+		if c.Op == fsx.OpPreallocate {
+			asked++
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	add(t, q, values(20)...)
+	m.Inject(nil)
+	if asked != 1 {
+		t.Errorf("room was asked for %d times, want once", asked)
 	}
 }
