@@ -200,6 +200,33 @@ func TestFailedSyncIsFinal(t *testing.T) {
 	}
 }
 
+// The same holds for the sync that begins a session.
+func TestFailedSyncOfTheFirstAppend(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{SyncEvery: -1})
+	syncs := 0
+	m.Inject(func(c fsx.Call) error {
+		if c.Op != fsx.OpSync {
+			return nil
+		}
+		if syncs++; syncs == 1 {
+			return syscall.EIO
+		}
+		return nil
+	})
+	for range 3 {
+		if _, err := q.Append(t.Context(), "a"); !errors.Is(err, syscall.EIO) {
+			t.Errorf("Append() = %v, want EIO", err)
+		}
+	}
+	if err := q.Close(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Close() = %v, want EIO", err)
+	}
+	if syncs != 1 {
+		t.Errorf("%d syncs, want 1: a failed one is never tried again", syncs)
+	}
+}
+
 // A full disk fails appends, and only those; with room again the queue goes on, and nothing that failed appears.
 func TestFullDisk(t *testing.T) {
 	for _, d := range []diskq.Durability{diskq.Written, diskq.Durable} {

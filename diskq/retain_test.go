@@ -238,3 +238,20 @@ func TestTrimKeepsWholeSegments(t *testing.T) {
 		}
 	}
 }
+
+// A queue that is closed drops nothing: the files may be somebody else's.
+func TestTrimAfterClose(t *testing.T) {
+	m := newMem()
+	closed := open(t, m, diskq.Options{SegmentBytes: 4096})
+	add(t, closed, values(500)...)
+	must(t, closed.Close())
+	q := open(t, m, diskq.Options{SegmentBytes: 4096})
+	add(t, q, values(500)...)
+	must(t, closed.Trim(400))
+	must(t, closed.Empty())
+	r, err := readAll(q)
+	must(t, err)
+	if len(r.values) != 1000 {
+		t.Errorf("%d values are left, want 1000", len(r.values))
+	}
+}

@@ -34,11 +34,15 @@ func TestUndoneRollStaysAway(t *testing.T) {
 			m := newMem()
 			q := open(t, m, diskq.Options{Durability: d, SegmentBytes: 4096, SyncEvery: -1})
 			n := fillSegment(t, q)
+			files := m.Open()
 			m.Inject(fsx.Nth(0, syscall.ENOSPC, fsx.OpWrite)) // the header of the next segment
 			if _, err := q.Append(t.Context(), large); !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("Append() = %v, want ENOSPC", err)
 			}
 			m.Inject(nil)
+			if m.Open() != files {
+				t.Errorf("%d files are open, %d before", m.Open(), files)
+			}
 			add(t, q, "small", "smaller") // they fit in the last one
 			must(t, q.Sync(t.Context()))
 			r, err := readAll(open(t, m.PowerCut(seed), diskq.Options{}))

@@ -1,0 +1,187 @@
+package diskq_test
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/diskq"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// A power cut of a queue whose last segments are neither sealed nor synced leaves a piece of its beginning, whole, and no
+// damage; and what is appended then lasts, whatever is left of the old segments.
+func TestPowerCutOfUnsealedSegments(t *testing.T) {
+	seeds := uint64(150)
+	if *exhaustive {
+		seeds = 5000
+	}
+	for seed := range seeds {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMem()
+			q := open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+			add(t, q, value(0))
+			must(t, q.Sync(t.Context()))
+			m.Inject(fsx.From(0, syscall.EMFILE, fsx.OpSyncDir)) // so nothing is synced, nor sealed
+			for q.Stats().Segments < 4 {
+				_, next := q.Bounds()
+				vs := make([]string, 1+int(next)%9)
+				for i := range vs {
+					vs[i] = fmt.Sprintf("%d of %d: %s", i, len(vs), value(int(next)+i))
+				}
+				_, err := q.AppendAll(t.Context(), vs)
+				must(t, err)
+			}
+			all, err := readAll(q)
+			must(t, err)
+			epoch := q.Epoch()
+			m = m.PowerCut(seed)
+			q.Close()
+			for round := range 2 {
+				q = open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+				left, err := readAll(q)
+				must(t, err)
+				if len(left.gaps) > 0 || left.next < 1 || q.Epoch() == epoch {
+					t.Fatalf("seed %d, round %d: gaps %v, the end is %d, and the epoch changed: %v", seed, round, left.gaps, left.next, q.Epoch() != epoch)
+				}
+				for off, v := range left.values {
+					if v != all.values[off] && v != "later" {
+						t.Fatalf("seed %d, round %d: value %d = %q, want %q", seed, round, off, v, all.values[off])
+					}
+				}
+				if next, ok := all.values[left.next]; ok && round == 0 && left.next > 1 && !strings.HasPrefix(next, "0 of") {
+					t.Fatalf("seed %d: the end is in the middle of a batch, before %q", seed, next)
+				}
+				if round == 1 && left.values[left.next-1] != "later" {
+					t.Fatalf("seed %d: the last value = %q, want the one that was synced before another power cut", seed, left.values[left.next-1])
+				}
+				add(t, q, "later")
+				must(t, q.Sync(t.Context()))
+				m = m.PowerCut(seed + 1)
+				epoch = q.Epoch()
+				q.Close()
+			}
+		})
+	}
+}
+
+// What Close has sealed is found closed after a power cut: with all values and the old epoch.
+func TestPowerCutBehindClose(t *testing.T) {
+	for _, d := range []diskq.Durability{diskq.Written, diskq.Buffered, diskq.Durable} {
+		for seed := range uint64(30) {
+			m := newMem()
+			q := open(t, m, diskq.Options{Durability: d, SegmentBytes: 4096})
+			add(t, q, values(300)...)
+			must(t, q.Close())
+			again := open(t, m.PowerCut(seed), diskq.Options{})
+			r, err := readAll(again)
+			must(t, err)
+			if s := again.Stats(); !s.Recovery.Clean || s.Epoch != q.Epoch() || r.next != 300 || len(r.gaps) > 0 {
+				t.Fatalf("%v, seed %d: Stats() = %+v, gaps %v, want a queue that was closed, of 300 values", d, seed, s, r.gaps)
+			}
+		}
+	}
+}
+
+// A queue whose last segment is gone was not closed: the segment before has a footer, but not one that says so.
+func TestLastSegmentIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Buffered, SegmentBytes: 4096, SyncEvery: -1})
+		roll(t, q)
+		synctest.Wait()
+		last := sluice.Offset(0)
+		entries, err := m.ReadDir(dir)
+		must(t, err)
+		for _, e := range entries {
+			if n := sluice.Offset(0); strings.HasSuffix(e.Name(), ".seg") {
+				_, err := fmt.Sscanf(e.Name(), "%d.seg", &n)
+				must(t, err)
+				last = max(last, n)
+			}
+		}
+		m = m.Kill()
+		q.Close()
+		must(t, m.Remove(fmt.Sprintf("%s/%020d.seg", dir, last)))
+		q = open(t, m, diskq.Options{})
+		defer q.Close()
+		if s := q.Stats(); s.Recovery.Clean || !s.Recovery.NewEpoch || s.Next != last || last == 0 {
+			t.Errorf("Stats() = %+v, want a queue that was not closed, up to %d", s, last)
+		}
+	})
+}
+
+// When a queue can't be repaired yet, for want of room or because a rename fails, what is left of the crash stays as it is, and
+// each Open finds the same, with the same new epoch.
+func TestUnmadeSegment(t *testing.T) {
+	for seed := range uint64(10) {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMem()
+			q := open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+			roll(t, q)
+			must(t, q.Sync(t.Context()))
+			roll(t, q)
+			before := q.Epoch()
+			m = m.PowerCut(seed)
+			q.Close()
+			var epochs [3]uint64
+			var ends [3]sluice.Offset
+			for i := range epochs {
+				if i < 2 {
+					m.Inject(fsx.From(0, syscall.EIO, fsx.OpRename))
+				}
+				q = open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+				synctest.Wait()
+				_, ends[i] = q.Bounds()
+				epochs[i] = q.Epoch()
+				r, err := readAll(q)
+				must(t, err)
+				if len(r.gaps) > 0 {
+					t.Errorf("seed %d, Open %d: damage: %v", seed, i, r.gaps[0])
+				}
+				if _, err := q.Append(t.Context(), "later"); (err == nil) != (i == 2) {
+					t.Errorf("seed %d, Open %d: Append() = %v", seed, i, err)
+				}
+				m = m.Kill()
+				q.Close()
+			}
+			if epochs[0] == before || epochs[1] != epochs[0] || epochs[2] != epochs[0] || ends[1] != ends[0] || ends[2] != ends[0] {
+				t.Errorf("seed %d: the epoch was %d, then it is %d, and the end %d, want the same new one each time", seed, before, epochs, ends)
+			}
+		})
+	}
+}
+
+// A segment with a damaged end is not sealed by recovery: its bytes stay as they are.
+func TestDamagedEndIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+		add(t, q, value(0))
+		m.Inject(fsx.From(0, syscall.EMFILE, fsx.OpSyncDir)) // so that it is not sealed
+		roll(t, q)
+		m = m.Kill()
+		q.Close()
+		pieces, err := diskq.Pieces(m, dir, 0)
+		must(t, err)
+		data, err := fsx.ReadFile(m, firstSegment)
+		must(t, err)
+		last := pieces[len(pieces)-1]
+		data[last.End-1] ^= 1
+		must(t, fsx.WriteFile(m, firstSegment, data))
+		q = open(t, m, diskq.Options{})
+		synctest.Wait()
+		r, err := readAll(q)
+		must(t, err)
+		if len(r.gaps) != 1 || r.gaps[0].From != last.Offset || r.gaps[0].To != last.Offset+1 {
+			t.Errorf("gaps %v, want the last value of the first segment, %d", r.gaps, last.Offset)
+		}
+		must(t, q.Close())
+		if kept, err := fsx.ReadFile(m, firstSegment); err != nil || string(kept) != string(data) {
+			t.Errorf("the damaged segment has %d bytes, %v, want the %d that it had", len(kept), err, len(data))
+		}
+	})
+}
