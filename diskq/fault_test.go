@@ -227,6 +227,51 @@ func TestFailedSyncOfTheFirstAppend(t *testing.T) {
 	}
 }
 
+// And for a sync of the directory, in Sync and in Trim.
+func TestFailedDirectorySyncIsFinal(t *testing.T) {
+	for name, act := range map[string]func(*diskq.DiskQueue[string]) error{
+		"Sync": func(q *diskq.DiskQueue[string]) error { return q.Sync(ctxBackground) },
+		"Trim": func(q *diskq.DiskQueue[string]) error { return q.Empty() },
+	} {
+		m := newMem()
+		q := open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+		add(t, q, values(200)...)
+		m.Inject(fsx.From(0, syscall.EIO, fsx.OpSyncDir))
+		for _, v := range values(200) { // the keeper may be the first to find out
+			if _, err := q.Append(t.Context(), v); err != nil && !errors.Is(err, syscall.EIO) {
+				t.Errorf("Append() = %v, want nil or EIO", err)
+			}
+		}
+		if err := act(q); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s() = %v, want EIO", name, err)
+		}
+		m.Inject(nil)
+		if _, err := q.Append(t.Context(), "a"); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s: Append() = %v, want EIO", name, err)
+		}
+		if err := q.Sync(t.Context()); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%s: a later Sync() = %v, want EIO", name, err)
+		}
+	}
+}
+
+// Where there are no more descriptors, readers close what they do not use.
+func TestReadersMakeDoWithFewDescriptors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SegmentBytes: 4096})
+		add(t, q, values(1000)...)
+		synctest.Wait() // the keeper has sealed
+		m.SetMaxOpen(m.Open() + 2)
+		for range 2 {
+			if r, err := readAll(q); err != nil || len(r.values) != 1000 {
+				t.Errorf("%d values, %v, want 1000", len(r.values), err)
+			}
+		}
+		must(t, q.Close())
+	})
+}
+
 // A full disk fails appends, and only those; with room again the queue goes on, and nothing that failed appears.
 func TestFullDisk(t *testing.T) {
 	for _, d := range []diskq.Durability{diskq.Written, diskq.Durable} {

@@ -207,6 +207,12 @@ func TestStatsBytes(t *testing.T) {
 		check()
 		must(t, q.Trim(500))
 		check()
+		m.Inject(fsx.Nth(0, syscall.EMFILE, fsx.OpSyncDir))
+		if err := q.Trim(700); !errors.Is(err, syscall.EMFILE) {
+			t.Errorf("Trim() = %v, want EMFILE", err)
+		}
+		must(t, q.Trim(700))
+		check()
 		must(t, q.Empty())
 		check()
 	})
@@ -248,5 +254,48 @@ func TestPreallocateIsAHint(t *testing.T) {
 	m.Inject(nil)
 	if asked != 1 {
 		t.Errorf("room was asked for %d times, want once", asked)
+	}
+}
+
+// The sync point that comes 10 ms behind a durable append never takes the place of appends that wait for their turn.
+func TestLatePointBehindWaiters(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMem()
+			var armed atomic.Bool
+			syncing, free := make(chan bool), make(chan bool)
+			q := open(t, &hookFS{Mem: m, before: func(op fsx.Op, _ string) error {
+				if op == fsx.OpSync && armed.CompareAndSwap(true, false) {
+					syncing <- true
+					<-free
+				}
+				return nil
+			}}, diskq.Options{Durability: diskq.Durable})
+			add(t, q, value(0))
+			time.Sleep(time.Second)
+			armed.Store(true)
+			done := make(chan error)
+			for i := range 3 {
+				go func() {
+					_, err := q.Append(context.Background(), value(1))
+					done <- err
+				}()
+				if i == 0 {
+					<-syncing
+				}
+				synctest.Wait()
+			}
+			time.Sleep(10 * time.Millisecond) // the point is due at this moment, and waits for the sync
+			free <- true
+			for range 3 {
+				must(t, <-done)
+			}
+			r, err := readAll(open(t, m.PowerCut(7), diskq.Options{}))
+			must(t, err)
+			if len(r.values) != 4 || len(r.gaps) > 0 {
+				t.Fatalf("%d values are left, and gaps %v, want 4 and none", len(r.values), r.gaps)
+			}
+			q.Close()
+		})
 	}
 }

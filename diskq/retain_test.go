@@ -196,6 +196,35 @@ func TestSince(t *testing.T) {
 	})
 }
 
+// Values of the same moment are on both sides of a sync point: Since passes over none.
+func TestSinceTheSameMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, newMem(), diskq.Options{SyncEvery: -1})
+		defer q.Close()
+		add(t, q, value(0))
+		time.Sleep(2 * time.Second)
+		now := time.Now()
+		add(t, q, value(1))
+		must(t, q.Sync(t.Context()))
+		time.Sleep(2 * time.Second)
+		must(t, q.Sync(t.Context()))
+		add(t, q, value(2))
+		must(t, q.Sync(t.Context()))
+		add(t, q, value(3))
+		for _, at := range []time.Time{now, time.Now()} {
+			c := q.Cursor(q.Since(at))
+			want := sluice.Offset(1)
+			if at != now {
+				want = 2
+			}
+			if off := c.Offset(); off > want {
+				t.Errorf("Since() is %d, want %d or before", off, want)
+			}
+			c.Close()
+		}
+	})
+}
+
 // What was buffered is written within 10 ms, what was written is synced within a second, and then nothing is done.
 func TestBackground(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
