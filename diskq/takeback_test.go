@@ -76,7 +76,12 @@ func TestAppendWithoutAName(t *testing.T) {
 		if s := q.Stats().Synced; int(s) != n {
 			t.Errorf("Stats().Synced = %d, want %d", s, n)
 		}
-		m.Inject(fsx.Nth(0, fsx.ErrPowerCut, fsx.OpSync)) // in the middle of the next append
+		m.Inject(func(c fsx.Call) error { // in the middle of the next append
+			if c.Op == fsx.OpWrite && c.Size > 900 {
+				return fsx.ErrPowerCut
+			}
+			return nil
+		})
 		if _, err := q.Append(t.Context(), large[:900]); !errors.Is(err, fsx.ErrPowerCut) {
 			t.Fatalf("Append() = %v, want ErrPowerCut", err)
 		}
