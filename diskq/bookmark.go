@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -13,11 +14,11 @@ import (
 	"github.com/sluice-go/sluice/internal/fsx"
 )
 
-// A bookmark is the saved position of a consumer: a file of two slots, each with a checksum. The newer one that is whole counts.
+// A bookmark is the saved position of a consumer: a file of three slots, each with a checksum. The newest one that is whole counts.
 //
-//   - The slot that was synced last is never written to until the other one is: so whatever a crash tears, one is whole.
-//   - Without a sync the same slot is written again and again: the end of the process leaves what was written last, a loss of power
-//     what was synced last.
+//   - The slot that was synced last is not written to until another one is synced: a loss of power leaves at least that one whole.
+//   - Nor is the slot that was written last, until another one is: the end of the process in the middle of a write, which the
+//     system then may leave half done, leaves at least that one whole.
 //   - After a sync that failed nothing is known of the file, and a new one takes its place.
 //
 // docs/diskq-format.md has the bytes.
@@ -34,8 +35,9 @@ type bookmark struct {
 	marks    []byte
 	next     []byte
 	seq      uint64
-	target   int  // the slot to be written
-	unsynced bool // it was
+	newest   int  // the slot that was written last
+	safe     int  // the one that was synced last
+	unsynced bool // they differ
 	broken   bool // nothing is known of the file
 	file     fsx.File
 	buf      []byte
@@ -48,6 +50,7 @@ type bookmark struct {
 }
 
 const (
+	slots       = 3
 	slotHeader  = 64
 	slotSize    = 20 << 10 // room for slotHeader and maxAhead marks, in whole pages
 	slotVersion = 1
@@ -104,15 +107,16 @@ func parseSlot(b []byte) (s slot, err error) {
 	return s, nil
 }
 
-// load reads the newer whole slot; if there is none, the consumer begins again at 0, where nothing is passed over. Only of the
-// older one is it certain that it was synced.
+// load reads the newest whole slot; if there is none, the consumer begins again at 0, where nothing is passed over. Only of the
+// oldest one is it certain that it was synced, or is older than the one that was.
 func (b *bookmark) load() error {
 	data, err := fsx.ReadFile(b.fs, b.path)
 	if err != nil {
 		return err
 	}
 	b.damaged = true
-	for i := range 2 {
+	oldest := uint64(math.MaxUint64)
+	for i := range slots {
 		from := min(i*slotSize, len(data))
 		s, err := parseSlot(data[from:min(from+slotSize, len(data))])
 		switch {
@@ -120,12 +124,12 @@ func (b *bookmark) load() error {
 			return fmt.Errorf("position file %s: %w", b.path, err)
 		case err != nil:
 			continue
-		case b.damaged:
-			b.take(s, i)
-			b.synced.Store(int64(s.position))
-		case s.seq > b.seq:
-			b.take(s, i)
-		default:
+		}
+		if b.damaged || s.seq > b.seq {
+			b.seq, b.position, b.marks, b.newest = s.seq, s.position, s.marks, i
+		}
+		if s.seq < oldest {
+			oldest = s.seq
 			b.synced.Store(int64(s.position))
 		}
 		b.damaged = false
@@ -133,49 +137,53 @@ func (b *bookmark) load() error {
 	return nil
 }
 
-// take takes up what the i-th slot says.
-func (b *bookmark) take(s slot, i int) {
-	b.seq, b.position, b.marks, b.target = s.seq, s.position, s.marks, 1-i
+// save writes position and next, unless that is what the file says. The caller holds mu.
+func (b *bookmark) save(position sluice.Offset) error {
+	if position == b.position && bytes.Equal(b.next, b.marks) && !b.broken {
+		return nil
+	}
+	b.position = position
+	b.marks = append(b.marks[:0], b.next...)
+	if err := b.write(); err != nil {
+		return fmt.Errorf("diskq: save the position of consumer %q: %w", b.name, err)
+	}
+	return nil
 }
 
-// save writes position and next, unless that is what the file says, and syncs it if wanted. The caller holds mu.
-func (b *bookmark) save(position sluice.Offset, sync bool) error {
-	changed := position != b.position || !bytes.Equal(b.next, b.marks)
-	if changed || b.broken {
-		b.position = position
-		b.marks = append(b.marks[:0], b.next...)
-		if err := b.write(); err != nil {
-			return fmt.Errorf("diskq: save the position of consumer %q: %w", b.name, err)
-		}
-	}
-	if !sync || !b.unsynced {
+// sync brings what was saved to stable storage. The caller holds mu.
+func (b *bookmark) sync() error {
+	if !b.unsynced {
 		return nil
 	}
 	if err := b.file.Sync(); err != nil {
 		b.broken = true
 		return fmt.Errorf("diskq: save the position of consumer %q: %w", b.name, err)
 	}
-	b.target, b.unsynced = 1-b.target, false
+	b.safe, b.unsynced = b.newest, false
 	b.synced.Store(int64(b.position))
 	return nil
 }
 
-// write writes what there is to the file.
+// write writes what there is to a slot that is neither the newest nor the one that was synced last.
 func (b *bookmark) write() error {
 	if b.broken || b.file == nil {
 		return b.create()
 	}
+	target := (b.newest + 1) % slots
+	if target == b.safe {
+		target = (target + 1) % slots
+	}
 	b.seq++
 	b.buf = slot{b.seq, b.position, b.marks}.append(b.buf[:0])
-	b.unsynced = true
-	_, err := b.file.WriteAt(b.buf, int64(b.target)*slotSize)
-	if err != nil {
+	if _, err := b.file.WriteAt(b.buf, int64(target)*slotSize); err != nil {
 		b.broken = true
+		return err
 	}
-	return err
+	b.newest, b.unsynced = target, true
+	return nil
 }
 
-// create makes the file, in the place of one that there may be, so that it is there whole or not at all. It takes the room of both
+// create makes the file, in the place of one that there may be, so that it is there whole or not at all. It takes the room of all
 // slots at once: to save needs none later.
 func (b *bookmark) create() error {
 	b.broken = true
@@ -185,11 +193,11 @@ func (b *bookmark) create() error {
 	}
 	b.seq++
 	data := slot{b.seq, b.position, b.marks}.append(nil)
-	f, err := replaceFile(b.fs, b.dir, b.path, append(data, make([]byte, 2*slotSize-len(data))...))
+	f, err := replaceFile(b.fs, b.dir, b.path, append(data, make([]byte, slots*slotSize-len(data))...))
 	if err != nil {
 		return err
 	}
-	b.file, b.broken, b.unsynced, b.target = f, false, false, 1
+	b.file, b.broken, b.unsynced, b.newest, b.safe = f, false, false, 0, 0
 	b.synced.Store(int64(b.position))
 	return nil
 }
@@ -214,18 +222,18 @@ func (b *bookmark) moveBack(next sluice.Offset) error {
 
 // open opens the file to be saved to.
 func (b *bookmark) open() error {
-	if b.damaged {
+	if b.damaged || b.broken {
 		return b.create()
 	}
 	f, err := b.fs.OpenFile(b.path, openReadWrite, 0)
 	if err != nil {
 		return err
 	}
-	// What was found may be in the system's cache only. It is never written to before the other slot is synced.
-	if err := f.Sync(); err != nil {
+	if err := f.Sync(); err != nil { // what was found may be in the system's cache only
+		b.broken = true
 		return errors.Join(err, f.Close())
 	}
-	b.file = f
+	b.file, b.safe, b.unsynced = f, b.newest, false
 	b.synced.Store(int64(b.position))
 	return nil
 }

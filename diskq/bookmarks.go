@@ -26,6 +26,7 @@ type holder interface {
 	Stats() ConsumerStats
 	save(sync bool) error
 	base() sluice.Offset
+	begin(b *bookmark) // before it is a bookmark's holder
 }
 
 // bookmarks are the positions of all consumers of a queue, open or not.
@@ -121,38 +122,40 @@ func isBookmark(file string) bool {
 	return ok
 }
 
-// open returns the bookmark of a consumer that is being opened, which is created if there is none.
-func (m *bookmarks) open(name string, start sluice.Position, h holder) (*bookmark, error) {
+// open makes h the holder of the bookmark of that name, which is created if there is none.
+func (m *bookmarks) open(name string, start sluice.Position, h holder) error {
 	if len(name) == 0 || len(name) > maxName {
-		return nil, fmt.Errorf("diskq: the name of a consumer, %q, has %d bytes: it must have 1 to %d", name, len(name), maxName)
+		return fmt.Errorf("diskq: the name of a consumer, %q, has %d bytes: it must have 1 to %d", name, len(name), maxName)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return nil, sluice.ErrClosed
+		return sluice.ErrClosed
 	}
 	b := m.all[name]
 	if b != nil && b.holder != nil {
-		return nil, fmt.Errorf("diskq: consumer %q is open: share it, or give another one another name", name)
+		return fmt.Errorf("diskq: consumer %q is open: share it, or give another one another name", name)
 	}
 	if b != nil {
 		if err := b.open(); err != nil {
-			return nil, fmt.Errorf("diskq: open consumer %q: %w", name, err)
+			return fmt.Errorf("diskq: open consumer %q: %w", name, err)
 		}
+		h.begin(b)
 		b.holder = h
-		return b, nil
+		return nil
 	}
 	b = m.bookmark(name)
 	var err error
 	if b.position, err = start.Resolve(m.w.bounds()); err != nil {
-		return nil, fmt.Errorf("diskq: create consumer %q: %w", name, err)
+		return fmt.Errorf("diskq: create consumer %q: %w", name, err)
 	}
 	if err := b.create(); err != nil {
-		return nil, fmt.Errorf("diskq: create consumer %q: %w", name, err)
+		return fmt.Errorf("diskq: create consumer %q: %w", name, err)
 	}
+	h.begin(b)
 	b.holder = h
 	m.all[name] = b
-	return b, nil
+	return nil
 }
 
 // release ends what open began. The consumer is closed, and saves no more.

@@ -41,6 +41,7 @@ func (c *Consumer[T]) Stats() ConsumerStats {
 func (c *Consumer[T]) base() sluice.Offset {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.noteLocked()
 	return c.out.base
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type ConsumerOptions struct {
 	AckWait time.Duration
 
 	// MaxInFlight is how many deliveries may be unsettled at once: then nothing more is handed out. 0: 1024. At most 16384.
+	// With AutoAck it says nothing.
 	MaxInFlight int
 
 	// MaxAttempts is how often a value is handed out at most. After that, when Nack or AckWait would have it handed out
@@ -36,7 +38,7 @@ type ConsumerOptions struct {
 	DeadLetter any
 
 	// AutoAck acknowledges each delivery when it is received: the queue is a plain FIFO. From a buffered channel that is when
-	// it was taken out, as seen when the next is put in, the position is saved, or Depth is asked for.
+	// it was taken out, as seen when the next is put in, the position is saved, or Depth is asked for, and within 100 ms.
 	AutoAck bool
 
 	// SaveAfter is after how many acknowledgements the position is written to its file, which survives the end of the
@@ -110,7 +112,7 @@ type Consumer[T any] struct {
 	out    outstanding
 	batch  []T // batch[next:] are the values from out.head on; lent by r until the leader polls again
 	next   int
-	fresh  error               // what r said behind batch: a gap from out.head on, or another error
+	fresh  error               // what r said behind batch: a gap from there on, or another error
 	gaps   []error             // found among the values before out.head, to be told
 	kept   map[sluice.Offset]T // values that were given back and nobody saw
 	graves []sluice.Offset     // dead, and not buried yet
@@ -127,13 +129,14 @@ type Consumer[T any] struct {
 	feeds  []*feed[T] // the channels
 	offers []*feed[T] // those that offer a value
 
-	unsaved int   // settled since the last save
-	dirty   bool  // there is something to save, and the keeper knows
-	urgent  bool  // the keeper is to save at once: a writer waits for room
-	saveAt  int64 // when the keeper saves; as all times, nanoseconds since start; 0: it is not to
-	noteAt  int64 // when the keeper looks what became of values in buffered channels; 0: there are none
-	wakeAt  int64 // when the keeper wakes by itself
-	stats   ConsumerStats
+	unsaved  int   // settled and not written to the file
+	released bool  // by Close, which saved; guarded by mark.mu too
+	dirty    bool  // there is something to save, and the keeper knows
+	urgent   bool  // the keeper is to save at once: a writer waits for room
+	saveAt   int64 // when the keeper saves; as all times, nanoseconds since start; 0: it is not to
+	noteAt   int64 // when the keeper looks what became of values in buffered channels; 0: there are none
+	wakeAt   int64 // when the keeper wakes by itself
+	stats    ConsumerStats
 }
 
 const never = 1<<63 - 1
@@ -155,20 +158,27 @@ func (q *DiskQueue[T]) Consumer(name string, o ConsumerOptions) (*Consumer[T], e
 	if c.bury, err = burial[T](o.DeadLetter); err != nil {
 		return nil, err
 	}
-	c.mark, err = q.marks.open(name, o.Start, c)
-	if err != nil {
+	if err := q.marks.open(name, o.Start, c); err != nil {
 		return nil, err
 	}
+	return c, nil
+}
+
+// begin makes c the consumer of a bookmark, before anybody else hears of it.
+func (c *Consumer[T]) begin(b *bookmark) {
+	c.mark = b
 	c.restore()
-	c.r = newReader(&q.w.segments, q.codec, sluice.At(c.out.head))
-	c.again = newReader(&q.w.segments, q.codec, sluice.Oldest())
+	c.r = newReader(&c.q.w.segments, c.q.codec, sluice.At(c.out.head))
+	c.again = newReader(&c.q.w.segments, c.q.codec, sluice.Oldest())
+	for _, r := range []*reader[T]{c.r, c.again} { // also with LentBytes: a delivery outlives its batch
+		r.w.keeps, r.lends = true, false
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c.cancel = cancel
 	c.tasks.Go(c.keep)
 	if c.bury != nil {
 		c.tasks.Go(func() { c.undertake(ctx) })
 	}
-	return c, nil
 }
 
 // restore takes up what was saved.
@@ -189,7 +199,7 @@ func (c *Consumer[T]) restore() {
 func (c *Consumer[T]) Depth() int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.noteLocked(c.now())
+	c.noteLocked()
 	first, next := c.q.Bounds()
 	if first <= c.out.base {
 		return int64(next-c.out.base) - int64(c.out.beyond)
@@ -208,7 +218,7 @@ func (c *Consumer[T]) Depth() int64 {
 func (c *Consumer[T]) InFlight() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.noteLocked(c.now())
+	c.noteLocked()
 	return c.out.flying
 }
 
@@ -224,7 +234,7 @@ func (c *Consumer[T]) Commit(ctx context.Context) error {
 	if closed {
 		return sluice.ErrClosed
 	}
-	return c.save(true)
+	return c.commit()
 }
 
 // Close ends the consumer, and saves its position: those who receive get [sluice.ErrClosed], channels are closed, and what is
@@ -246,8 +256,34 @@ func (c *Consumer[T]) close() error {
 	close(c.quit)
 	c.bell.Wake()
 	c.tasks.Wait()
-	err := c.save(true)
+	err := c.commit()
+	c.release()
 	return errors.Join(err, c.mark.release(c.q.marks))
 }
 
+// release ends saving: the bookmark is the next consumer's, or is removed.
+func (c *Consumer[T]) release() {
+	c.mark.mu.Lock()
+	defer c.mark.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.released = true
+}
+
 func (c *Consumer[T]) now() int64 { return int64(time.Since(c.start)) }
+
+// later returns the time that lies d behind now, or never.
+func later(now int64, d time.Duration) int64 { return now + min(int64(d), never-now) }
+
+// lock locks mu, for those who receive and acknowledge: they hold it for some ten nanoseconds, again and again. To sleep for it
+// would cost more than all the rest, and so would to wrest it from another processor each time: who finds it held leaves it
+// to the other for a while.
+func (c *Consumer[T]) lock() {
+	for range 32 {
+		if c.mu.TryLock() {
+			return
+		}
+		runtime.Gosched()
+	}
+	c.mu.Lock()
+}

@@ -36,7 +36,7 @@ func (d Delivery[T]) Ack() error {
 	if c == nil {
 		return errNoConsumer
 	}
-	c.mu.Lock()
+	c.lock()
 	if c.closed {
 		c.mu.Unlock()
 		return sluice.ErrClosed
@@ -77,7 +77,7 @@ func (d Delivery[T]) Nack(delay time.Duration) error {
 	c.changedLocked()
 	if delay > 0 && !c.spent(e) {
 		e.standing = delayed
-		c.dueLocked(e, d.Offset, c.now()+int64(delay))
+		c.dueLocked(e, d.Offset, later(c.now(), delay))
 		return nil
 	}
 	c.anewLocked(e, d.Offset)
@@ -103,6 +103,11 @@ func (c *Consumer[T]) settleLocked(e *entry, off sluice.Offset) {
 	}
 	c.unsaved++
 	c.changedLocked()
+	c.movedLocked()
+}
+
+// movedLocked has the keeper save at once what a writer waits for.
+func (c *Consumer[T]) movedLocked() {
 	if w := c.q.w; w.starved.Load() > 0 && !c.urgent && w.droppable(c.out.base) {
 		c.urgent = true
 		c.alert()

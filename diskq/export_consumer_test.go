@@ -18,3 +18,6 @@ func FutureSlot(data []byte) []byte {
 func ImportInBatches[T any](dir, name string, dst *DiskQueue[T], batch int) (ImportReport, error) {
 	return importNSQ(context.Background(), dir, name, dst, batch)
 }
+
+// SaveLate saves as an Ack does that settled its value before Close, and comes to its save after it.
+func SaveLate[T any](c *Consumer[T]) error { return c.save(true) }

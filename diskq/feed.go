@@ -14,7 +14,7 @@ import (
 // errStopped is the cause by which stop and Close end the goroutine of Chan.
 var errStopped = errors.New("diskq: stopped")
 
-// Chan is the consumer as a channel of that capacity, for select, and for ranging over it from many goroutines. It is closed
+// Chan is the consumer as a channel of that capacity (of 16383 at most), for select, and for ranging over it from many goroutines. It is closed
 // when the consumer is, when ctx is done, and at the first error, a gap included; what was put into it by then can still be
 // received.
 //
@@ -31,6 +31,7 @@ func (c *Consumer[T]) Chan(ctx context.Context, size int) (deliveries <-chan Del
 	if size < 0 {
 		panic(fmt.Sprintf("diskq: the capacity of a channel must be at least 0, got %d", size))
 	}
+	size = min(size, maxAhead-1) // or it would never be full, and with AutoAck only a receiver could tell that there is room
 	ctx, cancel := context.WithCancelCause(ctx)
 	f := &feed[T]{c: c, ch: make(chan Delivery[T], size), revoked: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{})}
 	c.mu.Lock()
@@ -111,7 +112,7 @@ func (f *feed[T]) fetch(ctx context.Context, ds []Delivery[T]) ([]Delivery[T], e
 	c := f.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f.noteLocked(c.now())
+	f.noteLocked()
 	for room := cap(f.ch) - len(f.ch); len(ds) < room && c.plainLocked(); {
 		d, _, _ := c.takeLocked(f, false)
 		ds = append(ds, d)
@@ -213,7 +214,7 @@ func (f *feed[T]) stop() error {
 	}
 	f.boxes = f.boxes[:max(0, len(f.boxes)-left)]
 	f.sent.Add(int64(-left))
-	f.noteLocked(c.now()) // all others were taken
+	f.noteLocked() // all others were taken
 	if i := slices.Index(c.feeds, f); i >= 0 {
 		c.feeds = slices.Delete(c.feeds, i, i+1)
 	}
@@ -226,14 +227,14 @@ func (f *feed[T]) stop() error {
 
 // noteLocked looks how many values were taken out of the channel, and begins their time, or ends it with AutoAck. sent is
 // loaded before the length: so a value that is put in or taken out meanwhile counts as not taken.
-func (f *feed[T]) noteLocked(now int64) {
+func (f *feed[T]) noteLocked() {
 	sent := f.sent.Load()
 	n := int(sent - int64(len(f.ch)) - f.taken)
 	if n <= 0 {
 		return
 	}
 	for _, b := range f.boxes[:n] {
-		f.c.unboxLocked(b, now)
+		f.c.unboxLocked(b)
 	}
 	f.boxes = slices.Delete(f.boxes, 0, n)
 	f.taken += int64(n)
@@ -241,7 +242,7 @@ func (f *feed[T]) noteLocked(now int64) {
 
 // unboxLocked makes a delivery that was taken out of a buffered channel one that somebody holds, unless it is settled, or was given
 // back, already.
-func (c *Consumer[T]) unboxLocked(b box, now int64) {
+func (c *Consumer[T]) unboxLocked(b box) {
 	e := c.out.at(b.offset)
 	if e == nil || !e.boxed || e.attempt != b.attempt {
 		return
@@ -252,15 +253,16 @@ func (c *Consumer[T]) unboxLocked(b box, now int64) {
 	case c.o.AutoAck:
 		c.settleLocked(e, b.offset)
 	case c.o.AckWait > 0:
-		c.dueLocked(e, b.offset, now+int64(c.o.AckWait))
+		c.dueLocked(e, b.offset, later(c.now(), c.o.AckWait))
 	}
 }
 
 // noteLocked looks at all buffered channels.
-func (c *Consumer[T]) noteLocked(now int64) {
+func (c *Consumer[T]) noteLocked() {
 	for _, f := range c.feeds {
-		f.noteLocked(now)
+		f.noteLocked()
 	}
+	c.passOnLocked()
 }
 
 // boxedLocked reports whether it is to be looked at buffered channels before the next save.
@@ -268,13 +270,18 @@ func (c *Consumer[T]) boxedLocked() bool {
 	return c.o.AutoAck && slices.ContainsFunc(c.feeds, func(f *feed[T]) bool { return len(f.boxes) > 0 })
 }
 
-// watchLocked has the keeper look at buffered channels in time, if time matters for what is in them.
+// watchLocked has the keeper look at buffered channels in time, if time matters for what is in them. With AutoAck a writer may
+// wait for what was taken out.
 func (c *Consumer[T]) watchLocked() {
-	if c.o.AckWait == 0 || c.noteAt != 0 {
+	every := c.o.AckWait
+	if c.o.AutoAck {
+		every = soon
+	}
+	if every == 0 || c.noteAt != 0 {
 		return
 	}
 	if slices.ContainsFunc(c.feeds, func(f *feed[T]) bool { return len(f.boxes) > 0 }) {
-		c.noteAt = c.now() + int64(c.o.AckWait)
+		c.noteAt = later(c.now(), every)
 		c.wakeLocked(c.noteAt)
 	}
 }

@@ -55,9 +55,10 @@ const (
 
 // take waits for a value, for f or, if that is nil, for a caller of Receive or, with peek, of Peek.
 func (c *Consumer[T]) take(ctx context.Context, f *feed[T], peek bool) (Delivery[T], error) {
-	c.mu.Lock()
+	c.lock()
 	if f != nil {
 		f.confirmLocked()
+		f.noteLocked()
 	}
 	for lead := false; ; {
 		var d Delivery[T]
@@ -69,6 +70,10 @@ func (c *Consumer[T]) take(ctx context.Context, f *feed[T], peek bool) (Delivery
 		}
 		switch {
 		case got == unread:
+			if lead { // to read may take its time: let others go on
+				c.leader, lead = false, false
+			}
+			c.passOnLocked()
 			if got, err = c.rereadLocked(&d, f, peek); got == nothing {
 				continue
 			}
@@ -161,11 +166,14 @@ func (c *Consumer[T]) heldLocked(e *entry, off sluice.Offset, f *feed[T]) {
 	case c.o.AutoAck:
 		c.settleLocked(e, off)
 	case c.o.AckWait > 0:
-		c.dueLocked(e, off, c.now()+int64(c.o.AckWait))
+		c.dueLocked(e, off, later(c.now(), c.o.AckWait))
 	}
 }
 
-func (c *Consumer[T]) roomLocked() bool { return c.out.flying+c.out.offers < c.o.MaxInFlight }
+// roomLocked reports whether MaxInFlight allows one more. With AutoAck only what lies in channels is in flight.
+func (c *Consumer[T]) roomLocked() bool {
+	return c.out.flying+c.out.offers < c.o.MaxInFlight || c.o.AutoAck
+}
 
 // freshLocked reports whether a value is there that never was handed out, and may be.
 func (c *Consumer[T]) freshLocked() bool { return c.next < len(c.batch) && c.out.open(1) }
@@ -210,6 +218,7 @@ func (c *Consumer[T]) gapLocked() error {
 		c.stats.Missed += int64(to - c.out.head)
 		c.out.skip(to)
 		c.changedLocked()
+		c.movedLocked()
 	}
 	return err
 }

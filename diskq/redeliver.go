@@ -27,27 +27,28 @@ func (c *Consumer[T]) work() int64 {
 	c.mu.Lock()
 	now := c.now()
 	if c.noteAt != 0 && now >= c.noteAt {
-		c.noteLocked(now)
+		c.noteLocked()
 		c.noteAt = 0
 		c.watchLocked()
 	}
 	c.expireLocked(now)
 	if c.dirty && c.saveAt == 0 && c.o.SaveEvery > 0 {
-		c.saveAt = now + int64(c.o.SaveEvery)
+		c.saveAt = later(now, c.o.SaveEvery)
 	}
 	save := c.urgent || c.saveAt != 0 && now >= c.saveAt
 	if save {
 		c.urgent, c.saveAt = false, 0
 	}
 	c.mu.Unlock()
-	if save && c.save(true) == nil { // an error is kept, and the next save tries again
-		c.q.marks.drop()
-	}
+	failed := save && c.commit() != nil // the error is kept in stats
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now = c.now()
+	if failed && c.q.w.starved.Load() > 0 { // a writer waits, and perhaps nothing will be acknowledged before it goes on
+		c.saveAt = later(now, soon)
+	}
 	if c.dirty && c.saveAt == 0 && c.o.SaveEvery > 0 {
-		c.saveAt = now + int64(c.o.SaveEvery)
+		c.saveAt = later(now, c.o.SaveEvery)
 	}
 	c.wakeAt = never
 	for _, at := range []int64{c.saveAt, c.noteAt} {
@@ -109,27 +110,45 @@ func (c *Consumer[T]) changedLocked() {
 // saveDueLocked reports whether so much was settled that the caller is to save.
 func (c *Consumer[T]) saveDueLocked() bool { return c.o.SaveAfter > 0 && c.unsaved >= c.o.SaveAfter }
 
-// save writes the position to its file and, with sync, brings it to stable storage.
+// commit brings the position to stable storage, and drops what every consumer is past by then.
+func (c *Consumer[T]) commit() error {
+	if err := c.save(true); err != nil { // it is kept, and the next save tries again
+		return err
+	}
+	c.q.marks.drop() // an error leaves files that the next drop finds again
+	return nil
+}
+
+// save writes the position to its file, if that is due or with sync, which brings it to stable storage.
 func (c *Consumer[T]) save(sync bool) error {
 	b := c.mark
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c.mu.Lock()
-	c.noteLocked(c.now())
+	c.noteLocked()
+	if c.released || !sync && !c.saveDueLocked() { // somebody else saved
+		defer c.mu.Unlock()
+		return c.stats.SaveErr
+	}
 	position := c.out.base
 	b.next = c.out.marks(b.next[:0])
 	unsaved := c.unsaved
-	c.unsaved = 0
 	if sync {
 		c.dirty = c.boxedLocked()
 	}
 	c.mu.Unlock()
-	err := b.save(position, sync)
+	err := b.save(position)
+	c.mu.Lock()
+	if err == nil {
+		c.unsaved -= unsaved // not before: who acknowledges meanwhile must not take them for saved
+	}
+	c.mu.Unlock()
+	if err == nil && sync {
+		err = b.sync()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stats.SaveErr = err
-	if err != nil {
-		c.unsaved += unsaved
+	if c.stats.SaveErr = err; err != nil {
 		c.changedLocked()
 	}
 	return err
