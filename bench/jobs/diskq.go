@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-go/sluice/diskq"
@@ -11,8 +12,8 @@ import (
 
 func join(errs ...error) error { return errors.Join(errs...) }
 
-// work is what a row's workers do until they have taken n messages, see.
-type work func(ctx context.Context, c *diskq.Consumer[[]byte], n int, see func([]byte)) error
+// work is what a row's workers do until they have taken n messages, which they count.
+type work func(ctx context.Context, c *diskq.Consumer[[]byte], n int, t *tally) error
 
 // ours times a producer and a consumer of a queue with these options.
 func ours(d diskq.Durability, do work, o diskq.ConsumerOptions) func(dir string, n int) (time.Duration, error) {
@@ -35,7 +36,7 @@ func ours(d diskq.Durability, do work, o diskq.ConsumerOptions) func(dir string,
 			_, err := q.Append(ctx, p)
 			return err
 		})
-		err = do(ctx, c, n, t.see)
+		err = do(ctx, c, n, &t)
 		took = time.Since(start)
 		if c.Depth() != 0 {
 			err = join(err, errors.New("the queue is not empty"))
@@ -44,28 +45,13 @@ func ours(d diskq.Durability, do work, o diskq.ConsumerOptions) func(dir string,
 	}
 }
 
-// receive is one worker, with Receive and Ack.
-func receive(ctx context.Context, c *diskq.Consumer[[]byte], n int, see func([]byte)) error {
-	for range n {
-		d, err := c.Receive(ctx)
-		if err != nil {
-			return err
-		}
-		see(d.Value)
-		if err := d.Ack(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // channel is one worker behind a channel of that capacity.
 func channel(size int, ack bool) work {
-	return func(ctx context.Context, c *diskq.Consumer[[]byte], n int, see func([]byte)) error {
+	return func(ctx context.Context, c *diskq.Consumer[[]byte], n int, t *tally) error {
 		ch, stop := c.Chan(ctx, size)
 		for range n {
 			d := <-ch
-			see(d.Value)
+			t.see(d.Value)
 			if !ack {
 				continue
 			}
@@ -77,35 +63,39 @@ func channel(size int, ack bool) work {
 	}
 }
 
-// compete is that many workers with Receive and Ack.
-func compete(workers int) work {
-	return func(ctx context.Context, c *diskq.Consumer[[]byte], n int, see func([]byte)) error {
-		ctx, done := context.WithCancel(ctx)
-		defer done()
-		var wg sync.WaitGroup
-		var mu sync.Mutex
+// receive is that many workers with Receive and Ack, one like eight: each claims a message, receives and acknowledges it,
+// and counts for itself.
+func receive(workers int) work {
+	return func(ctx context.Context, c *diskq.Consumer[[]byte], n int, t *tally) error {
+		var claimed atomic.Int64
+		var mu sync.Mutex // guards t and failed
 		var failed error
-		left := n
+		var wg sync.WaitGroup
 		for range workers {
 			wg.Go(func() {
-				for d, err := range c.All(ctx) {
-					if err == nil {
-						err = d.Ack()
-					}
-					mu.Lock()
-					if err != nil && ctx.Err() == nil {
-						failed = join(failed, err)
-					} else if err == nil {
-						see(d.Value)
-						if left--; left == 0 {
-							done()
-						}
-					}
-					mu.Unlock()
-				}
+				mine, err := receiveSome(ctx, c, func() bool { return claimed.Add(1) <= int64(n) })
+				mu.Lock()
+				defer mu.Unlock()
+				t.add(mine)
+				failed = join(failed, err)
 			})
 		}
 		wg.Wait()
 		return failed
 	}
+}
+
+// receiveSome is one of the workers.
+func receiveSome(ctx context.Context, c *diskq.Consumer[[]byte], claim func() bool) (t tally, err error) {
+	for claim() {
+		d, err := c.Receive(ctx)
+		if err != nil {
+			return t, err
+		}
+		t.see(d.Value)
+		if err := d.Ack(); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
 }
