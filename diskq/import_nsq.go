@@ -211,6 +211,9 @@ func (im *importer) settle(ctx context.Context, p *progress) error {
 	}
 	found, missing := first > p.Next, []int(nil) // it was there, was read, and is gone again
 	if !found {
+		if err := im.w.rewrite(p.Next); err != nil { // what can be read is not on the disk for certain
+			return err
+		}
 		if found, missing, err = im.find(p.Next, next, p.part(b)); err != nil {
 			return err
 		}

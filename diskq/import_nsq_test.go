@@ -184,8 +184,8 @@ func importInterrupted(files map[int][]byte, o diskq.Options, batch int, rounds 
 		}
 		const kinds = fsx.OpWrite | fsx.OpRename | fsx.OpSyncDir | fsx.OpOpen | fsx.OpTruncate | fsx.OpRead
 		switch x.Fault {
-		case 1: // of anything but an fsync: what one that failed has lost is still to be read, until the power goes
-			m.Inject(fsx.Nth(int64(x.At), errors.New("an error"), kinds))
+		case 1:
+			m.Inject(fsx.Nth(int64(x.At), errors.New("an error"), kinds|fsx.OpSync))
 		case 2:
 			m.Inject(fsx.Nth(int64(x.At), fsx.ErrPowerCut, kinds|fsx.OpSync))
 		}
