@@ -312,3 +312,39 @@ func TestDeliveriesKeepTheirValues(t *testing.T) {
 		}
 	}
 }
+
+// A blocked sink takes nothing until its context ends.
+type blocked struct{ asked chan string }
+
+func (b blocked) Append(ctx context.Context, v string) (sluice.Offset, error) {
+	b.asked <- v
+	<-ctx.Done()
+	return 0, context.Cause(ctx)
+}
+func (b blocked) AppendAll(context.Context, []string) (sluice.Offset, error) { return 0, nil }
+func (b blocked) Close() error                                               { return nil }
+
+// A dead-letter sink that blocks holds up nobody but the dead, and Close ends its wait.
+func TestDeadLettersBehindABlockedSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, newMem(), diskq.Options{})
+		defer q.Close()
+		add(t, q, values(3)...)
+		sink := blocked{make(chan string, 10)}
+		c := consume(t, q, diskq.ConsumerOptions{MaxAttempts: 1, DeadLetter: sink})
+		must(t, receive(t, c, 0, 1).Nack(0))
+		must(t, receive(t, c, 1, 1).Ack())
+		if v := <-sink.asked; v != value(0) {
+			t.Errorf("the sink was given %q, want %q", v, value(0))
+		}
+		must(t, receive(t, c, 2, 1).Ack())
+		depth(t, c, 1, 0)
+		must(t, c.Close())
+		c = consume(t, q, diskq.ConsumerOptions{MaxAttempts: 1, DeadLetter: sink})
+		if v := <-sink.asked; v != value(0) { // it is dead still
+			t.Errorf("the sink was given %q, want %q", v, value(0))
+		}
+		depth(t, c, 1, 0)
+		must(t, q.Close())
+	})
+}
