@@ -275,15 +275,29 @@ func (c *Consumer[T]) now() int64 { return int64(time.Since(c.start)) }
 // later returns the time that lies d behind now, or never.
 func later(now int64, d time.Duration) int64 { return now + min(int64(d), never-now) }
 
+// patience is how long lock yields before it sleeps.
+const patience = time.Millisecond
+
 // lock locks mu, for those who receive and acknowledge: they hold it for some ten nanoseconds, again and again. To sleep for it
 // would cost more than all the rest, and so would to wrest it from another processor each time: who finds it held leaves it
-// to the other for a while.
+// to the other for a while, longer each time. Where the processors are busy with something else a yield may last for
+// milliseconds: then one is enough.
 func (c *Consumer[T]) lock() {
-	for range 32 {
+	if c.mu.TryLock() {
+		return
+	}
+	start := time.Now()
+	for yields := 4; yields <= 256; yields *= 2 { // an end for bubbles too, where no time passes
+		for range yields {
+			runtime.Gosched()
+			if time.Since(start) > patience {
+				c.mu.Lock()
+				return
+			}
+		}
 		if c.mu.TryLock() {
 			return
 		}
-		runtime.Gosched()
 	}
 	c.mu.Lock()
 }
