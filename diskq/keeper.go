@@ -9,6 +9,9 @@ import (
 // lateBy is how long a value stays in the buffer at most, and how late the sync point of an idle durable queue comes.
 const lateBy = 10 * time.Millisecond
 
+// dropAgain is how long the keeper waits when it could not drop what is old.
+const dropAgain = time.Second
+
 // deadlines are when the keeper has something to do; zero: nothing.
 type deadlines struct{ sync, age time.Time }
 
@@ -169,9 +172,15 @@ func (w *writer) dropOld(now time.Time) (next time.Time) {
 		}
 		before = g.first
 	}
-	w.trim(before) // an error leaves files that the next look finds again
+	failed := w.trim(before) != nil && w.failure() == nil // it leaves files that the next look finds again
 	if at, ok := w.rollAt(); ok && (next.IsZero() || at.Before(next)) {
 		next = at
+	}
+	if !next.IsZero() && !next.After(now) { // the last segment could not be left
+		next, failed = time.Time{}, true
+	}
+	if again := now.Add(dropAgain); failed && (next.IsZero() || again.Before(next)) {
+		next = again
 	}
 	return next
 }

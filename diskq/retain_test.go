@@ -3,6 +3,8 @@ package diskq_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -283,4 +285,62 @@ func TestTrimAfterClose(t *testing.T) {
 	if len(r.values) != 1000 {
 		t.Errorf("%d values are left, want 1000", len(r.values))
 	}
+}
+
+// A segment that can't be left when it is old enough, for the disk is full, is tried again now and then, not all the time.
+func TestMaxAgeOnAFullDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{MaxAge: time.Hour})
+		add(t, q, "a")
+		time.Sleep(time.Minute)
+		var tries, failing atomic.Int64
+		failing.Store(1)
+		m.Inject(func(call fsx.Call) error {
+			if call.Op != fsx.OpOpen || failing.Load() == 0 {
+				return nil
+			}
+			if tries.Add(1) > 10000 {
+				failing.Store(0) // or the time in the bubble would not go on
+			}
+			return syscall.ENOSPC
+		})
+		time.Sleep(time.Hour)
+		if n := tries.Load(); n == 0 || n > 4000 {
+			t.Errorf("a new segment was tried %d times in an hour, want once a second at most", n)
+		}
+		failing.Store(0)
+		time.Sleep(2 * time.Hour)
+		if first, next := q.Bounds(); first != next || next != 1 {
+			t.Errorf("Bounds() = %d, %d when there is room again, want 1, 1", first, next)
+		}
+		must(t, q.Close())
+	})
+}
+
+// What could not be removed when it was old enough is removed as soon as it can be, though nothing is appended.
+func TestMaxAgeTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{MaxAge: time.Hour})
+		add(t, q, "a")
+		var failing atomic.Bool
+		failing.Store(true)
+		m.Inject(func(call fsx.Call) error {
+			if call.Op == fsx.OpRemove && failing.Load() {
+				return syscall.EACCES
+			}
+			return nil
+		})
+		time.Sleep(3 * time.Hour)
+		failing.Store(false)
+		time.Sleep(2 * time.Second)
+		if s := q.Stats(); s.Segments != 1 || s.Bytes > 1024 {
+			t.Errorf("%d segments of %d bytes are left of what was old, want an empty one", s.Segments, s.Bytes)
+		}
+		if _, err := m.Stat(firstSegment); err == nil {
+			t.Error("the old segment is there when it can be removed")
+		}
+		must(t, q.Close())
+	})
 }
