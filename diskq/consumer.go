@@ -10,6 +10,7 @@ import (
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/internal/notify"
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 // ConsumerOptions are the choices of a consumer. The zero value is: from the oldest value on, a value stays with whoever has
@@ -177,7 +178,8 @@ func (c *Consumer[T]) begin(b *bookmark) {
 	c.cancel = cancel
 	c.tasks.Go(c.keep)
 	if c.bury != nil {
-		c.tasks.Go(func() { c.undertake(ctx) })
+		c.tasks.Add(1)
+		spawn.Go(func() { c.undertake(ctx) }, c.tasks.Done) // the sink and the codec are the caller's
 	}
 }
 

@@ -9,14 +9,15 @@ import (
 	"sync/atomic"
 
 	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 // errStopped is the cause by which stop and Close end the goroutine of Chan.
 var errStopped = errors.New("diskq: stopped")
 
-// Chan is the consumer as a channel of that capacity (of 16383 at most), for select, and for ranging over it from many goroutines. It is closed
-// when the consumer is, when ctx is done, and at the first error, a gap included; what was put into it by then can still be
-// received.
+// Chan is the consumer as a channel of that capacity (of 16383 at most), for select, and for ranging over it from many
+// goroutines. It is closed when the consumer is, when ctx is done, and at the first error, a gap included; what was put into
+// it by then can still be received.
 //
 // With size 0 nothing is taken ahead: a value that the channel offers is in flight only when somebody has received it, and
 // until then it goes to whoever calls Receive. (Another channel gets the next one.) A buffered channel holds up to size values, and one
@@ -42,11 +43,12 @@ func (c *Consumer[T]) Chan(ctx context.Context, size int) (deliveries <-chan Del
 		return f.ch, func() error { return nil }
 	}
 	c.feeds = append(c.feeds, f)
-	c.tasks.Go(func() {
-		defer close(f.done)
-		defer cancel(errStopped)
-		defer close(f.ch)
-		f.end = f.run(ctx)
+	c.tasks.Add(1)
+	spawn.Go(func() { f.end = f.run(ctx) }, func() { // the codec is the caller's
+		close(f.ch)
+		cancel(errStopped)
+		close(f.done)
+		c.tasks.Done()
 	})
 	c.mu.Unlock()
 	return f.ch, sync.OnceValue(f.stop)
