@@ -21,6 +21,9 @@ import (
 //     system then may leave half done, leaves at least that one whole.
 //   - After a sync that failed nothing is known of the file, and a new one takes its place.
 //
+// A file of version 1, which has two slots, is read, and replaced before anything is saved to it: a program of before would not
+// look at the third slot.
+//
 // docs/diskq-format.md has the bytes.
 type bookmark struct {
 	name string
@@ -39,6 +42,7 @@ type bookmark struct {
 	safe     int  // the one that was synced last
 	unsynced bool // they differ
 	broken   bool // nothing is known of the file
+	outdated bool // it is of another version
 	file     fsx.File
 	buf      []byte
 
@@ -46,14 +50,14 @@ type bookmark struct {
 
 	holder    holder // the consumer, if it is open; guarded by bookmarks.mu
 	movedBack int64  // by how much Open moved it back; constant
-	damaged   bool   // neither slot was whole; constant
+	damaged   bool   // no slot was whole; constant
 }
 
 const (
 	slots       = 3
 	slotHeader  = 64
 	slotSize    = 20 << 10 // room for slotHeader and maxAhead marks, in whole pages
-	slotVersion = 1
+	slotVersion = 2
 )
 
 var slotMagic = [8]byte{'s', 'l', 'u', 'i', 'c', 'e', 'p', 's'}
@@ -65,6 +69,7 @@ type slot struct {
 	seq      uint64
 	position sluice.Offset
 	marks    []byte
+	version  uint32 // as read; what is written is of slotVersion
 }
 
 func (s slot) append(dst []byte) []byte {
@@ -97,10 +102,11 @@ func parseSlot(b []byte) (s slot, err error) {
 	if crc32.Checksum(b[:slotHeader+n], castagnoli) != sum {
 		return s, errSlot
 	}
-	if v := le.Uint32(b[8:]); v != slotVersion {
-		return s, fmt.Errorf("%w %d: this program knows version %d", errVersion, v, slotVersion)
+	v := le.Uint32(b[8:])
+	if v == 0 || v > slotVersion {
+		return s, fmt.Errorf("%w %d: this program knows versions up to %d", errVersion, v, slotVersion)
 	}
-	s = slot{seq: le.Uint64(b[16:]), position: sluice.Offset(le.Uint64(b[24:])), marks: b[slotHeader : slotHeader+n]}
+	s = slot{le.Uint64(b[16:]), sluice.Offset(le.Uint64(b[24:])), b[slotHeader : slotHeader+n], v}
 	if s.position < 0 {
 		return s, errSlot
 	}
@@ -128,6 +134,7 @@ func (b *bookmark) load() error {
 		if b.damaged || s.seq > b.seq {
 			b.seq, b.position, b.marks, b.newest = s.seq, s.position, s.marks, i
 		}
+		b.outdated = b.outdated || s.version != slotVersion
 		if s.seq < oldest {
 			oldest = s.seq
 			b.synced.Store(int64(s.position))
@@ -174,7 +181,7 @@ func (b *bookmark) write() error {
 		target = (target + 1) % slots
 	}
 	b.seq++
-	b.buf = slot{b.seq, b.position, b.marks}.append(b.buf[:0])
+	b.buf = slot{seq: b.seq, position: b.position, marks: b.marks}.append(b.buf[:0])
 	if _, err := b.file.WriteAt(b.buf, int64(target)*slotSize); err != nil {
 		b.broken = true
 		return err
@@ -192,12 +199,12 @@ func (b *bookmark) create() error {
 		b.file = nil
 	}
 	b.seq++
-	data := slot{b.seq, b.position, b.marks}.append(nil)
+	data := slot{seq: b.seq, position: b.position, marks: b.marks}.append(nil)
 	f, err := replaceFile(b.fs, b.dir, b.path, append(data, make([]byte, slots*slotSize-len(data))...))
 	if err != nil {
 		return err
 	}
-	b.file, b.broken, b.unsynced, b.newest, b.safe = f, false, false, 0, 0
+	b.file, b.broken, b.outdated, b.unsynced, b.newest, b.safe = f, false, false, false, 0, 0
 	b.synced.Store(int64(b.position))
 	return nil
 }
@@ -222,7 +229,7 @@ func (b *bookmark) moveBack(next sluice.Offset) error {
 
 // open opens the file to be saved to.
 func (b *bookmark) open() error {
-	if b.damaged || b.broken {
+	if b.damaged || b.broken || b.outdated {
 		return b.create()
 	}
 	f, err := b.fs.OpenFile(b.path, openReadWrite, 0)

@@ -155,8 +155,47 @@ func TestUnknownVersionOfAPosition(t *testing.T) {
 	data, err := fsx.ReadFile(m, positions)
 	must(t, err)
 	must(t, fsx.WriteFile(m, positions, diskq.FutureSlot(data)))
-	if _, err := diskq.Open(dir, diskq.String(), diskq.On(diskq.Options{}, m)); err == nil || !strings.Contains(err.Error(), "version 2") {
+	if _, err := diskq.Open(dir, diskq.String(), diskq.On(diskq.Options{}, m)); err == nil || !strings.Contains(err.Error(), "version 3") {
 		t.Errorf("Open() with a position of a later version = %v, want an error that says so", err)
+	}
+}
+
+// A position file of version 1 has two slots, and is read. Nothing of that version is left when the consumer is open: a program
+// that knows two slots must never take an old one of them for the position. What was saved is there after a power cut at once.
+func TestPositionsOfVersion1(t *testing.T) {
+	for newer := range 2 {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Durable})
+		add(t, q, values(20)...)
+		c := consume(t, q, diskq.ConsumerOptions{})
+		must(t, q.Close())
+		must(t, fsx.WriteFile(m, positions, diskq.OldPosition(newer, 2, 5, []byte{1, 255, 0, 255}))) // 6 and 8 are settled
+		q = open(t, m, diskq.Options{Durability: diskq.Durable})
+		c = consume(t, q, diskq.ConsumerOptions{})
+		depth(t, c, 13, 0)
+		check := func(when string, want ...uint32) {
+			t.Helper()
+			data, err := fsx.ReadFile(m, positions)
+			must(t, err)
+			if got := diskq.SlotVersions(data); !slices.Equal(got, want) {
+				t.Errorf("newer %d, %s: the slots are of versions %v, want %v", newer, when, got, want)
+			}
+		}
+		check("opened", 2, 0, 0)
+		m = m.PowerCut(1)
+		q.Close()
+		q = open(t, m, diskq.Options{})
+		c = consume(t, q, diskq.ConsumerOptions{SaveAfter: 1, SaveEvery: -1})
+		depth(t, c, 13, 0)
+		must(t, receive(t, c, 5, 2).Ack())
+		must(t, receive(t, c, 7, 1).Ack())
+		check("saved", 2, 2, 2)
+		m = m.Kill()
+		q.Close()
+		q = open(t, m, diskq.Options{})
+		c = consume(t, q, diskq.ConsumerOptions{})
+		depth(t, c, 11, 0)
+		must(t, q.Close())
 	}
 }
 
