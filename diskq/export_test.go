@@ -1,6 +1,7 @@
 package diskq
 
 import (
+	"context"
 	"encoding/binary"
 	"hash/crc32"
 	"time"
@@ -126,4 +127,22 @@ func Failure[T any](q *DiskQueue[T]) error {
 		return err
 	}
 	return nil
+}
+
+// LookLateDuring appends to a durable queue, and looks for a late sync point when the value is in the block and not written yet.
+func LookLateDuring[T any](q *DiskQueue[T], value string) (again bool, err error) {
+	w := q.w
+	if err := w.begin(context.Background(), frameHeader+len(value), 1); err != nil {
+		return false, err
+	}
+	w.putLocked(kindRecord, []byte(value))
+	g := w.group
+	g.refs++ // as finish does, before it lets go of mu
+	w.mu.Unlock()
+	again = w.writeLate()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.awaitLocked(g)
+	g.refs-- // it is not used again
+	return again, g.err
 }

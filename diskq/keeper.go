@@ -99,7 +99,7 @@ func (w *writer) disarm() {
 }
 
 // flushLate is the goroutine of a writer that is not Written: it writes what was buffered, or the sync point behind a
-// durable append, within lateBy. It never waits for a sync, which may take long. Close ends it.
+// durable append, within lateBy. Only if it is Durable, whose appends sync, it may wait for a sync, which may take long. Close ends it.
 func (w *writer) flushLate() {
 	timer := time.NewTimer(0)
 	timer.Stop()
@@ -115,30 +115,38 @@ func (w *writer) flushLate() {
 			set = true
 		case <-timer.C:
 			w.disarm()
-			if w.o.Durability == Durable {
-				w.markSynced()
-			} else {
-				w.flush()
-			}
-			w.mu.Lock()
-			if set = w.used > w.written && w.err == nil; set { // it could not be written, or came since
+			if set = w.writeLate(); set {
 				timer.Reset(lateBy)
 			}
-			w.mu.Unlock()
 		}
 	}
 }
 
+// writeLate does what flushLate is for, and reports whether it is to be done again: it could not be, or more came since.
+func (w *writer) writeLate() (again bool) {
+	if w.o.Durability == Durable {
+		return w.markSynced()
+	}
+	w.flush() // an error makes the queue fail, or leaves what can be written later
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.used > w.written && w.err == nil
+}
+
 // markSynced writes the sync point that is due behind a durable append, if no other append has brought it: so that a reader
 // in another process sees that append, and damage to it is never mistaken for a torn end. It needs no sync.
-func (w *writer) markSynced() {
+//
+// It reports whether appends wait to be written, behind which a point will be due: they may have told of themselves before
+// the caller said that he looks.
+func (w *writer) markSynced() (again bool) {
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	w.mu.Lock()
 	from := w.used
 	if !w.point || !w.started || w.err != nil || from != w.written || from+pointSize > len(w.b.data) {
+		again = w.group.refs > 0 && w.err == nil
 		w.mu.Unlock()
-		return
+		return again
 	}
 	w.putPointLocked()
 	to, b := w.used, w.b
@@ -150,7 +158,8 @@ func (w *writer) markSynced() {
 		w.writes++
 		w.written, w.unsaved = to, true
 		b.ready.Store(max(b.ready.Load(), int64(to)))
-	}
+	} // else the next append writes it
+	return w.group.refs > 0 && w.err == nil
 }
 
 // dropOld drops what is older than MaxAge, and returns when to look again; zero: when something is appended.

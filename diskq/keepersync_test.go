@@ -299,3 +299,22 @@ func TestLatePointBehindWaiters(t *testing.T) {
 		})
 	}
 }
+
+// A look for a late sync point that finds an append about to be written is followed by another one: that append may have told
+// of itself before the look, and is behind it when it is done.
+func TestLatePointBehindAnAppendUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, newMem(), diskq.Options{Durability: diskq.Durable})
+		add(t, q, "a")
+		again, err := diskq.LookLateDuring(q, "b")
+		must(t, err)
+		if !again {
+			t.Error("nobody looks again")
+		}
+		time.Sleep(time.Second)
+		if again, err := diskq.LookLateDuring(q, "c"); err != nil || !again {
+			t.Errorf("after a pause: %v, %v", again, err)
+		}
+		must(t, q.Close())
+	})
+}

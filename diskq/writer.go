@@ -17,7 +17,7 @@ import (
 // segment, syncs, rolls and drops. It knows nothing of values.
 //
 // An append puts its frames into the block under mu, which takes nanoseconds. With Buffered that is all: they are
-// published at once, and written by whoever needs the room, or the keeper. Else the appender then asks for writing:
+// published at once, and written by whoever needs the room, or flushLate. Else the appender then asks for writing:
 // whoever gets it writes (and, with Durable, syncs) everything that lies in the block by then, publishes it, and settles
 // the group of all those appends; the next ones in line find theirs settled. So a write, or a sync, is shared by
 // everybody who came while the one before was under way.
