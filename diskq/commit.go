@@ -195,7 +195,10 @@ func (w *writer) write(file fsx.File, b *block, from, to int) error {
 
 // cutBackHeld cuts the last segment at pos, for certain, or makes the queue fail. The caller holds writing and syncing.
 func (w *writer) cutBackHeld(file fsx.File, pos int64) {
-	err := file.Truncate(pos)
+	err := file.Truncate(pos) // which gives back room that was taken
+	if w.allocated != openEnd {
+		w.allocated = min(w.allocated, pos)
+	}
 	if err == nil {
 		err = file.Sync()
 	}

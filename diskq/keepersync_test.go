@@ -318,3 +318,34 @@ func TestLatePointBehindAnAppendUnderWay(t *testing.T) {
 		must(t, q.Close())
 	})
 }
+
+// What a failed append gives back of the room that was taken is taken again.
+func TestPreallocateBehindAFailedAppend(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{Durability: diskq.Durable})
+	add(t, q, value(0))
+	var asked atomic.Int64
+	m.Inject(func(call fsx.Call) error {
+		switch call.Op {
+		case fsx.OpPreallocate:
+			asked.Add(1)
+		case fsx.OpWrite:
+			return syscall.EIO
+		}
+		return nil
+	})
+	if _, err := q.Append(t.Context(), value(1)); err == nil {
+		t.Fatal("Append() = nil, and the write failed")
+	}
+	m.Inject(func(call fsx.Call) error {
+		if call.Op == fsx.OpPreallocate {
+			asked.Add(1)
+		}
+		return nil
+	})
+	add(t, q, value(1), value(2))
+	if n := asked.Load(); n != 1 {
+		t.Errorf("room was asked for %d times behind the failed append, want once", n)
+	}
+	must(t, q.Close())
+}
