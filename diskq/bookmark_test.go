@@ -167,11 +167,11 @@ func TestPositionsOfVersion1(t *testing.T) {
 		m := newMem()
 		q := open(t, m, diskq.Options{Durability: diskq.Durable})
 		add(t, q, values(20)...)
-		c := consume(t, q, diskq.ConsumerOptions{})
+		consume(t, q, diskq.ConsumerOptions{})
 		must(t, q.Close())
 		must(t, fsx.WriteFile(m, positions, diskq.OldPosition(newer, 2, 5, []byte{1, 255, 0, 255}))) // 6 and 8 are settled
 		q = open(t, m, diskq.Options{Durability: diskq.Durable})
-		c = consume(t, q, diskq.ConsumerOptions{})
+		c := consume(t, q, diskq.ConsumerOptions{})
 		depth(t, c, 13, 0)
 		check := func(when string, want ...uint32) {
 			t.Helper()
