@@ -64,6 +64,9 @@ func (s *Seat) sleep(ctx context.Context) error {
 	if ctx.Err() == nil {
 		<-s.waiter.signal
 	}
+	if ctx.Err() == nil { // before Cause, which up to Go 1.25 takes a lock, and may be that of a context with another end
+		return nil
+	}
 	return context.Cause(ctx)
 }
 

@@ -92,6 +92,42 @@ func TestSeatChangesItsContext(t *testing.T) {
 	})
 }
 
+// detached is a context with an end of its own, whose values are those of another.
+type detached struct{ context.Context }
+
+func (d detached) Value(key any) any { return d.Context.Value(valuesOf{}).(context.Context).Value(key) }
+
+type valuesOf struct{}
+
+// Only the end of the context itself counts, whatever has become of the one that it has its values from.
+func TestSeatAndAContextOfTwo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		request, cancelRequest := context.WithCancelCause(t.Context())
+		cancelRequest(errors.New("the request is over"))
+		own, cancel := context.WithCancel(context.WithValue(t.Context(), valuesOf{}, request))
+		ctx := detached{own}
+		var g gate
+		var s notify.Seat
+		defer s.Close(&g.List)
+		for n := range int64(4) {
+			go func() {
+				synctest.Wait()
+				g.add()
+			}()
+			if err := g.sit(ctx, &s, n+1); err != nil {
+				t.Fatalf("sleep %d: %v, want nil", n+1, err)
+			}
+		}
+		go func() {
+			synctest.Wait()
+			cancel()
+		}()
+		if err := g.sit(ctx, &s, 5); err == nil {
+			t.Error("Wait() = nil with an ended context")
+		}
+	})
+}
+
 // counted is a context that knows how many functions wait for its end.
 type counted struct {
 	context.Context
