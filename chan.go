@@ -40,9 +40,10 @@ func (c *Cursor[T]) Chan(ctx context.Context, size int) (values <-chan T, stop f
 	}
 	spawn.Go(func() { f.got, f.end = f.run(ctx) }, func() {
 		close(f.ch)
-		c.leave()
-		cancel(errStopped)
-		close(done)
+		spawn.Then(c.leave, func() { // it may close the reader, which is anybody's
+			cancel(errStopped)
+			close(done)
+		})
 	})
 	return f.ch, sync.OnceValue(func() error {
 		cancel(errStopped)

@@ -3,6 +3,7 @@ package sluice_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -45,6 +46,29 @@ func TestCloseBetweenPollAndWait(t *testing.T) {
 	if _, err := c.Next(t.Context()); err != sluice.ErrClosed || r.closed != 1 {
 		t.Errorf("Next() = _, %v, and the reader was closed %d times, want ErrClosed, once", err, r.closed)
 	}
+}
+
+// A reader whose Close calls runtime.Goexit, as a test's FailNow does, leaves nobody behind who waits.
+func TestGoexitInCloseOfAChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &leaving{newRig(1, 2)}
+		c := sluice.NewCursor[int](r)
+		values, stop := c.Chan(t.Context(), 0)
+		<-values
+		c.Close()
+		if err := stop(); err != nil {
+			t.Errorf("stop() = %v, want nil", err)
+		}
+	})
+}
+
+// leaving is a Reader whose Close does not return.
+type leaving struct{ *rig }
+
+func (r *leaving) Close() error {
+	r.rig.Close()
+	runtime.Goexit()
+	return nil
 }
 
 func TestPanicInPoll(t *testing.T) {

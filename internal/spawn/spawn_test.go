@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,27 @@ func TestThenComesLast(t *testing.T) {
 			}
 		})
 		<-done
+	}
+}
+
+// A then of which a part is somebody's else: what comes behind that comes in any case.
+func TestThenOfAThen(t *testing.T) {
+	for name, f := range map[string]func(){"return": func() {}, "Goexit": runtime.Goexit} {
+		var order []string
+		done := make(chan struct{})
+		spawn.Go(runtime.Goexit, func() {
+			spawn.Then(func() {
+				order = append(order, "f")
+				f()
+			}, func() {
+				order = append(order, "then")
+				close(done)
+			})
+		})
+		<-done
+		if !slices.Equal(order, []string{"f", "then"}) {
+			t.Errorf("%s: %v, want f, then", name, order)
+		}
 	}
 }
 
