@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/spawn"
 )
 
 // patience is how long a rule waits for what must happen. In a bubble it passes as soon as nothing else can.
@@ -59,13 +60,12 @@ func (k *trial[T]) idle() {
 func (k *trial[T]) start(f func()) (wait func()) {
 	k.Helper()
 	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	spawn.Go(func() {
 		if rec, ok := k.TB.(*recorder); ok {
 			defer rec.rescue()
 		}
 		f()
-	}()
+	}, func() { close(done) })
 	return func() {
 		k.Helper()
 		timeout := time.NewTimer(patience + time.Second) // f has patience too, and says more
