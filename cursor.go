@@ -144,8 +144,8 @@ func (c *Cursor[T]) Missed() int64 { return c.missed }
 // later reads return [ErrClosed]. It may be called from any goroutine, does not wait for one that reads, and is idempotent.
 // While a loop runs, what the cursor holds in its store is released when the loop stops.
 //
-// A cursor that becomes unreachable is closed by the garbage collector in its own time; until then it may hold back a
-// writer. So defer Close all the same, and always in a bubble of testing/synctest: the collector is outside of it, and so is
+// A cursor that becomes unreachable is closed by the garbage collector in its own time, and if the context that it waited with
+// refers to it, not before that ends; until then it may hold back a writer. So defer Close all the same, and always in a bubble of testing/synctest: the collector is outside of it, and so is
 // the end of a context that was made there.
 func (c *Cursor[T]) Close() error {
 	before := c.state.Or(isClosed)

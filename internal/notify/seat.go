@@ -18,8 +18,24 @@ type Seat struct {
 	joined bool            // the end of that context is sent into the signal
 
 	mu     sync.Mutex
-	part   func() bool // takes the end of the context off; guarded by mu
-	closed bool        // guarded by mu
+	ending *ending // of the context that it joined last; guarded by mu
+	closed bool    // guarded by mu
+}
+
+// An ending is the end of a context on its way into a signal. Behind that it holds nothing of the context: whoever left the
+// cursor without Close, and with the context all that refers to it, must leave it to the collector, which then closes it.
+type ending struct {
+	mu   sync.Mutex
+	part func() bool // takes it off the context; nil if it has come, or was taken off
+}
+
+func (e *ending) drop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.part != nil {
+		e.part()
+		e.part = nil
+	}
 }
 
 // Wait is [List.Wait]. In a bubble of testing/synctest a context from outside must not end before Close.
@@ -41,9 +57,15 @@ func (s *Seat) Close(l *List) {
 	l.Kick(&s.parking)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed = true; s.part != nil {
-		s.part()
-		s.part = nil
+	s.closed = true
+	s.leaveLocked()
+}
+
+// leaveLocked takes the end of the context off.
+func (s *Seat) leaveLocked() {
+	if s.ending != nil {
+		s.ending.drop()
+		s.ending = nil
 	}
 }
 
@@ -77,16 +99,17 @@ func (s *Seat) join(ctx context.Context) bool {
 	if s.closed {
 		return false
 	}
-	if s.part != nil {
-		s.part()
-	}
-	signal := s.waiter.signal // not s: until Close, ctx keeps no more than the channel
-	s.part = context.AfterFunc(ctx, func() {
+	s.leaveLocked()
+	signal, e := s.waiter.signal, new(ending) // not s: until Close, ctx keeps no more than these
+	e.mu.Lock()                               // the end may come at once
+	defer e.mu.Unlock()
+	e.part = context.AfterFunc(ctx, func() {
 		select {
 		case signal <- struct{}{}:
 		default:
 		}
+		e.drop()
 	})
-	s.joined = true
+	s.ending, s.joined = e, true
 	return true
 }

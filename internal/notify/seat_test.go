@@ -3,10 +3,12 @@ package notify_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"weak"
 
 	"github.com/sluice-go/sluice/internal/notify"
 )
@@ -168,6 +170,40 @@ func TestSeatLetsGoOfItsContext(t *testing.T) {
 			t.Errorf("after Close %d functions wait for the context, want 0", got)
 		}
 	})
+}
+
+// A context that has ended is left to the collector, with what it holds, whether or not the reader has seen the end.
+func TestSeatForgetsAContextThatHasEnded(t *testing.T) {
+	for _, asleep := range []bool{true, false} {
+		var g gate
+		var s notify.Seat
+		held := sleepWithValue(&g, &s, asleep)
+		for n := 0; held.Value() != nil; n++ {
+			if n == 1000 {
+				t.Fatalf("asleep %t: the seat holds what the context does", asleep)
+			}
+			runtime.GC()
+		}
+		s.Close(&g.List)
+	}
+}
+
+// sleepWithValue sleeps a few times with a context that holds something, and ends it.
+func sleepWithValue(g *gate, s *notify.Seat, asleep bool) weak.Pointer[[1 << 10]byte] {
+	value := new([1 << 10]byte)
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), valuesOf{}, value))
+	defer cancel()
+	for range 3 {
+		s.Wait(ctx, &g.List, func() bool {
+			g.Wake() // so that it falls asleep with the signal there
+			return false
+		})
+	}
+	if asleep {
+		go cancel()
+		g.sit(ctx, s, 1)
+	}
+	return weak.Make(value)
 }
 
 // Wakes, ends of contexts and Close at any moment: nobody sleeps for ever.
