@@ -17,11 +17,13 @@ const (
 // or two, and take the cache lines from the publisher that it writes to, which costs it more than an append does. So a reader
 // whose last few turns brought little lets others run for a moment before it looks again.
 //
-// A pause that still brings less than half of what is enough is not repeated soon: the publishers are slow, or they wait for
-// this very reader, in gated logs that are small.
+// A pause that still brings less than half of what is enough, or less than half as much again as came without, is not repeated soon: the
+// publishers are slow, or they wait for this very reader, in gated logs that are small, or it reads many topics that have a
+// few messages each, from long ago.
 type pace struct {
 	turns, messages int  // of this look
 	paused          bool // this look follows a pause
+	without         int  // messages of the last look that followed none
 	rest            int  // looks until the next pause
 }
 
@@ -49,13 +51,16 @@ func (p *pace) keep() {
 func (p *pace) due() bool {
 	messages, paused := p.messages, p.paused
 	p.caught()
+	if !paused {
+		p.without = messages
+	}
 	switch {
 	case messages >= look*enough:
 		return false
 	case p.rest > 0:
 		p.rest--
 		return false
-	case paused && messages <= look*enough/2:
+	case paused && (messages <= look*enough/2 || 2*messages < 3*p.without):
 		p.rest = rests
 		return false
 	}

@@ -24,7 +24,7 @@ func TestPaceKeepsADistance(t *testing.T) {
 	if got := looks(&p, 100, topic.Enough); got != 0 {
 		t.Errorf("%d pauses though each turn brought enough, want 0", got)
 	}
-	if got := looks(&p, 1, topic.Enough-1); got != 1 {
+	if got := looks(&p, 1, 1); got != 1 {
 		t.Errorf("%d pauses behind a look that brought little, want 1", got)
 	}
 	if got := looks(&p, 100, topic.Enough/2+1); got != 100 {
@@ -44,6 +44,16 @@ func TestPaceRestsBehindAPauseInVain(t *testing.T) {
 		}
 		if got := looks(&p, 1, messages); got != 1 {
 			t.Errorf("turns of %d: %d pauses after the rest, want 1", messages, got)
+		}
+	}
+}
+
+// Who reads many topics that have some messages each, as after Last(12), gets no more of them by waiting.
+func TestPaceRestsWhereAPauseMakesNoDifference(t *testing.T) {
+	for _, messages := range []int{topic.Enough/2 + 1, topic.Enough - 1} {
+		var p topic.Pace
+		if got := looks(&p, 1+topic.Rests, messages); got != 1 {
+			t.Errorf("turns of %d: %d pauses, want 1", messages, got)
 		}
 	}
 }
