@@ -155,7 +155,7 @@ func (w *worker) commit() error {
 			return err
 		}
 		w.say.line("committed", w.name)
-		time.Sleep(3 * time.Millisecond)
+		time.Sleep(3 * time.Millisecond) // real time is the subject: commits lie between the kills
 	}
 }
 

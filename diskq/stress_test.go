@@ -150,6 +150,6 @@ func stressKeep(ctx context.Context, t *testing.T, q *diskq.DiskQueue[string]) {
 		if err != nil {
 			t.Error(err)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // this test runs on real time
 	}
 }
