@@ -235,7 +235,22 @@ func readSome(ctx context.Context, t testing.TB, b *replay.Buffer, data []byte) 
 	return false
 }
 
-// Writers at once: what each wrote stays together and in its order, beside ReadFrom too.
+// oneLine is a source that hands out its line by one Read. If there is no room for that it fills what there is with empty lines.
+type oneLine struct{ line string }
+
+func (l *oneLine) Read(p []byte) (int, error) {
+	switch {
+	case l.line == "":
+		return 0, io.EOF
+	case len(p) < len(l.line):
+		return copy(p, strings.Repeat("\n", len(p))), nil
+	}
+	n := copy(p, l.line)
+	l.line = ""
+	return n, nil
+}
+
+// Writers at once: what each wrote stays together and in its order, and what one Read of ReadFrom's source returned does too.
 func TestManyWriters(t *testing.T) {
 	inEveryHome(t, func(t *testing.T, b *replay.Buffer) {
 		const writers, each = 4, 300
@@ -246,7 +261,7 @@ func TestManyWriters(t *testing.T) {
 					line := fmt.Sprintf("%d %d %s\n", w, i, strings.Repeat("x", rand.IntN(100)))
 					var err error
 					if w == 0 {
-						_, err = b.ReadFrom(strings.NewReader(line)) // one Read, so one piece
+						_, err = b.ReadFrom(&oneLine{line})
 					} else {
 						_, err = b.WriteString(line)
 					}
@@ -266,6 +281,9 @@ func TestManyWriters(t *testing.T) {
 		}
 		var next [writers]int
 		for line := range bytes.Lines(all) {
+			if len(line) == 1 {
+				continue
+			}
 			var w, i int
 			if _, err := fmt.Sscanf(string(line), "%d %d", &w, &i); err != nil || next[w] != i {
 				t.Fatalf("the line %q: %v, want number %d", line, err, next[w])
