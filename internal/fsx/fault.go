@@ -26,13 +26,14 @@ const (
 	OpPreallocate
 	OpSize
 	OpClose
+	OpMap // MapFile
 	opEnd
 
 	OpAny = opEnd - 1
 )
 
 var opNames = [...]string{"open", "createtemp", "rename", "remove", "mkdir", "readdir", "stat", "syncdir", "lock",
-	"read", "write", "sync", "truncate", "preallocate", "size", "close"}
+	"read", "write", "sync", "truncate", "preallocate", "size", "close", "map"}
 
 // String returns the kinds, joined by |.
 func (o Op) String() string {

@@ -36,6 +36,10 @@ type FS interface {
 	// (Windows) it does nothing: there the next File.Sync does it.
 	SyncDir(name string) error
 
+	// MapFile creates a file of that size, full of zeros, or makes one that is there such a file, and maps it into memory. The
+	// error is [errors.ErrUnsupported] where that can't be done, or not so that a full disk does no harm.
+	MapFile(name string, size int) (*Mapping, error)
+
 	// Lock takes the lock that the file of that name stands for, creating it, and writes the process id into it. The lock
 	// is let go by Close and by the end of the process; the file stays. If somebody else has it, in this process or
 	// another, the error is a *[LockedError]. Who removes the file must have the lock; Windows removes it only after Close.

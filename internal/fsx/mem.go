@@ -1,6 +1,7 @@
 package fsx
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -21,6 +22,9 @@ type MemOptions struct {
 	// File.Sync of any file makes everything last that was done to directories before. A power cut undoes the last changes,
 	// never one before another that stays.
 	Windows bool
+
+	// Maps: files can be mapped.
+	Maps bool
 
 	// Room is how many bytes the files may hold together. 0: no limit. See also [Mem.SetRoom].
 	Room int64
@@ -218,6 +222,43 @@ func (m *Mem) Stat(name string) (fs.FileInfo, error) {
 	return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
 }
 
+// MapFile maps what the file holds now: whoever stores into it must not do so while anybody else uses that file, or ends m.
+func (m *Mem) MapFile(name string, size int) (*Mapping, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data, err := m.mapFile(name, size)
+	if err != nil {
+		return nil, &fs.PathError{Op: "map", Path: name, Err: err}
+	}
+	return newMapping(data, func([]byte) error { return nil }), nil
+}
+
+func (m *Mem) mapFile(name string, size int) ([]byte, error) {
+	if !m.o.Maps {
+		return nil, errors.ErrUnsupported
+	}
+	if err := m.begin(OpMap, name, size); err != nil {
+		return nil, err
+	}
+	dir, base, err := m.parent(name)
+	if err != nil {
+		return nil, err
+	}
+	n := dir.entries[base]
+	if grow := int64(size); m.room(grow) < grow && (n == nil || m.room(grow-n.holds()) < grow-n.holds()) {
+		return nil, syscall.ENOSPC
+	}
+	if n == nil {
+		n = newFile(0o600)
+		m.change(&dirOp{dir: dir, name: base, node: n})
+	}
+	m.truncate(n, 0)
+	n.data = nil // a mapping that there was keeps the old memory
+	m.do(n, write{0, make([]byte, size)})
+	n.mapped = true
+	return n.data, nil
+}
+
 // Lock locks for this Mem alone: what [Mem.Kill] and [Mem.PowerCut] return is a system where nobody runs.
 func (m *Mem) Lock(name string) (io.Closer, error) {
 	m.mu.Lock()
@@ -255,6 +296,7 @@ type node struct {
 	data, durable []byte
 	writes        []write
 	reserved      int64 // preallocated
+	mapped        bool  // data was changed by others too, who never synced that
 }
 
 func newDir(perm fs.FileMode) *node {

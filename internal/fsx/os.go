@@ -31,6 +31,8 @@ func (OS) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
 
 func (OS) SyncDir(name string) error { return syncDir(name) }
 
+func (OS) MapFile(name string, size int) (*Mapping, error) { return mapFile(name, size) }
+
 func (OS) Lock(name string) (io.Closer, error) { return lockFile(name) }
 
 // osFile is an os.File with what differs between systems.

@@ -176,7 +176,11 @@ func (d *dice) file(n *node, done map[*node]*node) *node {
 	}
 	after := newFile(n.mode.Perm())
 	after.mtime = n.mtime
-	after.data = d.survive(slices.Clone(n.durable), n.writes)
+	writes := n.writes
+	if n.mapped {
+		writes = append(slices.Clip(writes), write{0, n.data})
+	}
+	after.data = d.survive(slices.Clone(n.durable), writes)
 	after.durable = slices.Clone(after.data)
 	done[n] = after
 	return after
