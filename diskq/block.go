@@ -1,6 +1,10 @@
 package diskq
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/sluice-go/sluice/internal/fsx"
+)
 
 // blockSize is how much of the end of a queue is in memory, and how much a reader reads at once. Past 256 KiB a larger
 // one gains nothing.
@@ -21,6 +25,10 @@ type block struct {
 	base  int64
 	data  []byte
 	ready atomic.Int64
+
+	// Of a block that lies in a tailFile, constant: that, which data is a part of, and where the slot's header is.
+	file *tailFile
+	head []byte
 }
 
 const taken = -1
@@ -42,13 +50,24 @@ func (b *block) enter() bool {
 
 func (b *block) leave() { b.pins.Add(-1) }
 
+// copyOut copies what is published from a place on to dst. The caller has entered.
+func (b *block) copyOut(dst []byte, from int64) (n int, err error) {
+	ready := b.ready.Load()
+	from = min(from, ready)
+	if b.file == nil {
+		return copy(dst, b.data[from:ready]), nil
+	}
+	err = fsx.Guard(func() { n = copy(dst, b.data[from:ready]) })
+	return n, err
+}
+
 // copyTail copies what is published of g from pos on, and in memory, to dst. If there is nothing because it is in the
 // file, inFile is how far that goes: up to there all is written.
-func (s *segments) copyTail(dst []byte, g *segment, pos int64) (n int, inFile int64) {
+func (s *segments) copyTail(dst []byte, g *segment, pos int64) (n int, inFile int64, err error) {
 	for {
 		b := s.tail.Load()
 		if b == nil {
-			return 0, openEnd
+			return 0, openEnd, nil
 		}
 		if !b.enter() {
 			continue // it has been replaced; the new one is in place
@@ -59,9 +78,9 @@ func (s *segments) copyTail(dst []byte, g *segment, pos int64) (n int, inFile in
 		case pos < b.base:
 			inFile = b.base
 		default:
-			n = copy(dst, b.data[min(pos-b.base, b.ready.Load()):b.ready.Load()])
+			n, err = b.copyOut(dst, pos-b.base)
 		}
 		b.leave()
-		return n, inFile
+		return n, inFile, err
 	}
 }

@@ -26,6 +26,7 @@ func (w *writer) closeNow() error {
 	}
 	if errs[0] == nil { // else the footer would promise what may be lost, and its sync be the next try of one that failed
 		errs = append(errs, w.sealLast())
+		w.leaveTailFile()
 	}
 	w.mu.Lock()
 	old := w.old
@@ -43,6 +44,22 @@ func (w *writer) closeNow() error {
 	w.end(w.failure())
 	w.room.Wake()
 	return errors.Join(append(errs, w.lock.Close())...)
+}
+
+// leaveTailFile removes the TAIL: all that is in it is in the segments. Readers find it there from now on. The caller holds
+// writing.
+func (w *writer) leaveTailFile() {
+	w.mu.Lock()
+	t := w.tailFile
+	w.tailFile = nil
+	if t != nil {
+		w.enterLocked(w.b.seg, w.endLocked(), 0)
+	}
+	w.mu.Unlock()
+	if t != nil {
+		t.close()
+	}
+	w.fs.Remove(join(w.dir, tailName)) // one that stays does no harm, see restore
 }
 
 // commitLast writes what there is and lets nobody append any more. The caller holds writing.

@@ -19,7 +19,7 @@ type group struct {
 
 // finish ends what begin began, and returns once the appended values may be said to be: mu is unlocked.
 func (w *writer) finish() error {
-	if w.o.Durability == Buffered {
+	if w.atOnce {
 		w.publishLocked(w.used, w.n)
 		w.armLocked()
 		w.mu.Unlock()
@@ -130,11 +130,14 @@ func (w *writer) commitLocked() error {
 			w.point = true
 		}
 	}
+	if w.b.file != nil {
+		w.stuck = err
+	}
 	if err != nil {
 		w.takeBackLocked(g, err)
 		return err
 	}
-	if w.o.Durability != Buffered {
+	if !w.atOnce {
 		w.publishLocked(to, end)
 	}
 	w.settleLocked(g, nil)
@@ -236,21 +239,25 @@ const largePiece = 4 << 10
 // syncs each piece, all that there is to take; else, for large pieces, as much again as the file has, so that a small queue
 // takes little. It is a hint: without room it is not repeated, and the write says what is wrong.
 func (w *writer) preallocate(file fsx.File, from, end int64) {
-	if end <= w.allocated {
-		return
+	if w.o.Durability == Durable || end-from >= largePiece {
+		w.takeRoom(file, from, end)
 	}
-	more := int64(ahead)
-	if w.o.Durability != Durable {
-		if end-from < largePiece {
-			return
+}
+
+// takeRoom takes room for those bytes of a file, and for what will follow. It reports whether it is there.
+func (w *writer) takeRoom(file fsx.File, from, end int64) bool {
+	if end > w.allocated {
+		more := int64(ahead)
+		if w.o.Durability != Durable {
+			more = min(more, end)
 		}
-		more = min(more, end)
+		room := max(from, w.allocated)
+		w.allocated = max(end, min(end+more, w.o.SegmentBytes))
+		if file.Preallocate(room, w.allocated) != nil {
+			w.allocated = openEnd
+		}
 	}
-	room := max(from, w.allocated)
-	w.allocated = max(end, min(end+more, w.o.SegmentBytes))
-	if file.Preallocate(room, w.allocated) != nil {
-		w.allocated = openEnd
-	}
+	return w.allocated != openEnd
 }
 
 // publishLocked makes everything in the block up to used readable, next being the end then.

@@ -18,8 +18,9 @@
 //	jobs, err := q.Consumer("jobs", diskq.ConsumerOptions{AckWait: time.Minute})
 //	for d, err := range jobs.All(ctx) { …; d.Ack() }
 //
-// The directory holds segment files, named by their first offset, a lock file, and a small file for each consumer.
-// The segments are the only truth: there is no end or depth beside them that could go stale. The format is in docs/diskq-format.md.
+// The directory holds segment files, named by their first offset, a lock file, a small file for each consumer, and, while a
+// queue is open that is [Written], the file TAIL with what is not in the last segment yet. There is no end or depth beside the
+// values that could go stale. The format is in docs/diskq-format.md.
 //
 // # Durability
 //

@@ -25,11 +25,14 @@ var everything = func() (script []step) {
 }()
 
 // eachDisk runs a test with each durability, and each kind of disk.
-func eachDisk(t *testing.T, test func(t *testing.T, o diskq.Options, windows bool)) {
+func eachDisk(t *testing.T, test func(t *testing.T, o diskq.Options, disk fsx.MemOptions)) {
 	for _, d := range []diskq.Durability{diskq.Written, diskq.Buffered, diskq.Durable} {
-		for _, windows := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%v/windows %v", d, windows), func(t *testing.T) {
-				test(t, diskq.Options{Durability: d, SegmentBytes: 4096}, windows)
+		for name, disk := range map[string]fsx.MemOptions{"plain": {}, "windows": {Windows: true}, "maps": {Maps: true}} {
+			if disk.Maps && d != diskq.Written { // the others map nothing
+				continue
+			}
+			t.Run(fmt.Sprintf("%v/%s", d, name), func(t *testing.T) {
+				test(t, diskq.Options{Durability: d, SegmentBytes: 4096}, disk)
 			})
 		}
 	}
@@ -52,11 +55,11 @@ func TestPowerCutInEachOperation(t *testing.T) {
 	if *exhaustive {
 		seeds, every = 30, 1
 	}
-	eachDisk(t, func(t *testing.T, o diskq.Options, windows bool) {
+	eachDisk(t, func(t *testing.T, o diskq.Options, disk fsx.MemOptions) {
 		for n := int64(0); ; n += every {
 			cuts := 0
 			for seed := range seeds {
-				h := newHistory(o, windows)
+				h := newHistory(o, disk)
 				h.armed = true
 				h.fails = append(h.fails, reached(fsx.Nth(n, fsx.ErrPowerCut, fsx.OpAny), &cuts))
 				script := slices.Clone(everything)
@@ -78,14 +81,14 @@ func TestPowerCutInEachOperation(t *testing.T) {
 func TestEachOperationFailsInAHistory(t *testing.T) {
 	for _, err := range []error{syscall.EIO, syscall.EMFILE, &fsx.ShortWrite{N: 70, Err: syscall.ENOSPC}} {
 		t.Run(fmt.Sprint(err), func(t *testing.T) {
-			eachDisk(t, func(t *testing.T, o diskq.Options, windows bool) {
-				failEachInAHistory(t, o, windows, err)
+			eachDisk(t, func(t *testing.T, o diskq.Options, disk fsx.MemOptions) {
+				failEachInAHistory(t, o, disk, err)
 			})
 		})
 	}
 }
 
-func failEachInAHistory(t *testing.T, o diskq.Options, windows bool, err error) {
+func failEachInAHistory(t *testing.T, o diskq.Options, disk fsx.MemOptions, err error) {
 	kinds := fsx.OpAny
 	if _, short := err.(*fsx.ShortWrite); short {
 		kinds = fsx.OpWrite
@@ -102,7 +105,7 @@ func failEachInAHistory(t *testing.T, o diskq.Options, windows bool, err error) 
 				if !*exhaustive && n/every%3 != int64(i) {
 					continue
 				}
-				h := newHistory(o, windows)
+				h := newHistory(o, disk)
 				h.fails = append(h.fails, reached(fail, &faults))
 				script := slices.Clone(everything)
 				if at := 1 + int(n)%len(script); end != "" {

@@ -135,7 +135,7 @@ func LookLateDuring[T any](q *DiskQueue[T], value string) (again bool, err error
 	if err := w.begin(context.Background(), frameHeader+len(value), 1); err != nil {
 		return false, err
 	}
-	w.putLocked(kindRecord, []byte(value))
+	w.putAllLocked(1, func(int) []byte { return []byte(value) })
 	g := w.group
 	g.refs++ // as finish does, before it lets go of mu
 	w.mu.Unlock()
@@ -145,4 +145,12 @@ func LookLateDuring[T any](q *DiskQueue[T], value string) (again bool, err error
 	w.awaitLocked(g)
 	g.refs-- // it is not used again
 	return again, g.err
+}
+
+// WithTailVersion returns a TAIL with another version in its first header.
+func WithTailVersion(file []byte, v uint32) []byte {
+	b := append([]byte(nil), file...)
+	binary.LittleEndian.PutUint32(b[8:], v)
+	binary.LittleEndian.PutUint32(b[halfUsed-4:], crc32.Checksum(b[:halfUsed-4], castagnoli))
+	return b
 }

@@ -23,8 +23,8 @@ var ErrCutBack = errors.New("diskq: a crash took back values that had been read"
 // along when the writer begins new segments and drops old ones, and when it ends and another one comes. Open one with
 // [OpenReader].
 //
-// It sees what the writer's readers see: of a Durable queue only what is on stable storage, some 10 ms late; of a
-// Buffered one what has been written.
+// It sees what the writer's readers see, some 10 ms late: of a Durable queue only what is on stable storage, of the others what
+// has been written to the segments. What a process that was killed had not written yet it sees when the queue is opened again.
 type Reader[T any] struct {
 	f     *follower
 	codec Codec[T]

@@ -1,9 +1,12 @@
 package diskq_test
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -19,10 +22,11 @@ var update = flag.Bool("update", false, "write the golden files of the current f
 const golden = "testdata/v1"
 
 func TestGoldenFiles(t *testing.T) {
-	for name, closed := range map[string]bool{"closed": true, "killed": false} {
+	for _, name := range []string{"closed", "killed", "killed-tail"} {
 		t.Run(name, func(t *testing.T) {
+			m := fsx.NewMem(fsx.MemOptions{Maps: name == "killed-tail"})
 			var files map[string][]byte
-			synctest.Test(t, func(t *testing.T) { files = goldenFiles(t, writeGolden(t, closed)) }) // in the year 2000
+			synctest.Test(t, func(t *testing.T) { files = goldenFiles(t, writeGolden(t, m, name == "closed")) }) // in the year 2000
 			at := filepath.Join(golden, name)
 			if *update {
 				must(t, os.RemoveAll(at))
@@ -36,7 +40,7 @@ func TestGoldenFiles(t *testing.T) {
 			if len(entries) != len(files) || len(files) < 2 {
 				t.Fatalf("%d files are written, want %d", len(files), len(entries))
 			}
-			old := newMem()
+			old, tail := newMem(), make([]byte, 2*halfTail)
 			must(t, old.MkdirAll(dir, 0o700))
 			for _, e := range entries {
 				want, err := os.ReadFile(filepath.Join(at, e.Name()))
@@ -44,15 +48,22 @@ func TestGoldenFiles(t *testing.T) {
 				if string(files[e.Name()]) != string(want) {
 					t.Errorf("%s is not written as it was", e.Name())
 				}
+				if half, ok := strings.CutPrefix(e.Name(), "TAIL."); ok {
+					at, _ := strconv.Atoi(half)
+					copy(tail[at*halfTail:], want)
+					continue
+				}
 				must(t, fsx.WriteFile(old, filepath.Join(dir, e.Name()), want))
+			}
+			if name == "killed-tail" {
+				must(t, fsx.WriteFile(old, tailName, tail))
 			}
 			checkGolden(t, old)
 		})
 	}
 }
 
-func writeGolden(t *testing.T, closed bool) *fsx.Mem {
-	m := newMem()
+func writeGolden(t *testing.T, m *fsx.Mem, closed bool) *fsx.Mem {
 	id := uint64(0)
 	draw := func() uint64 {
 		id += 0x0123456789abcdef
@@ -84,6 +95,10 @@ func writeGolden(t *testing.T, closed bool) *fsx.Mem {
 	return m
 }
 
+// halfTail is the size of half a TAIL.
+const halfTail = 4096 + 262144
+
+// goldenFiles returns the segments, and the halves of the TAIL if there is one, without the zeros at their ends.
 func goldenFiles(t *testing.T, m *fsx.Mem) map[string][]byte {
 	report, err := diskq.InspectOn(m, dir)
 	must(t, err)
@@ -92,6 +107,10 @@ func goldenFiles(t *testing.T, m *fsx.Mem) map[string][]byte {
 		data, err := fsx.ReadFile(m, s.Name)
 		must(t, err)
 		files[filepath.Base(s.Name)] = data
+	}
+	if tail, err := fsx.ReadFile(m, tailName); err == nil {
+		files["TAIL.0"] = bytes.TrimRight(tail[:halfTail], "\x00")
+		files["TAIL.1"] = bytes.TrimRight(tail[halfTail:], "\x00")
 	}
 	return files
 }

@@ -90,6 +90,7 @@ type syncPoint struct {
 	boot             uint64        // of the system that wrote it; 0: unknown
 	durability       Durability
 	closed           bool // nothing followed: the queue was closed
+	tail             bool // what follows may be in the TAIL, and not here
 }
 
 const syncSize = 64
@@ -106,6 +107,9 @@ func (p syncPoint) append(dst []byte) []byte {
 	flags := uint32(p.durability) & 3
 	if p.closed {
 		flags |= 4
+	}
+	if p.tail {
+		flags |= 8
 	}
 	dst = le.AppendUint32(dst, flags)
 	return le.AppendUint32(dst, 0)
@@ -125,6 +129,7 @@ func parseSync(b []byte) (p syncPoint, ok bool) {
 		boot:       le.Uint64(b[48:]),
 		durability: Durability(flags & 3),
 		closed:     flags&4 != 0,
+		tail:       flags&8 != 0,
 	}
 	return p, p.next >= 0 && p.synced >= 0
 }

@@ -82,9 +82,9 @@ type history struct {
 
 var background = context.Background()
 
-func newHistory(o diskq.Options, windows bool) *history {
+func newHistory(o diskq.Options, disk fsx.MemOptions) *history {
 	h := &history{
-		o: o, m: fsx.NewMem(fsx.MemOptions{Windows: windows}), windows: windows, inner: map[int]bool{}, doubt: map[int]bool{},
+		o: o, m: fsx.NewMem(disk), windows: disk.Windows, inner: map[int]bool{}, doubt: map[int]bool{},
 	}
 	h.m.Inject(h.fail)
 	return h

@@ -41,7 +41,7 @@ type Damage struct {
 }
 
 // Inspect reads all segments of a queue, and changes nothing. It needs no lock: of a queue that is open, the end may be
-// found torn.
+// found torn. It does not look at what a process that was killed had not written to a segment yet: Open does that.
 func Inspect(dir string) (Report, error) { return inspect(fsx.OS{}, dir) }
 
 func inspect(fsys fsx.FS, dir string) (Report, error) {
@@ -117,7 +117,7 @@ func destroy(fsys fsx.FS, dir string) error {
 	}
 	var errs []error
 	for _, e := range slices.Backward(entries) { // the newest first: what a crash leaves is a shorter queue
-		if _, ok := segmentFirst(e.Name()); ok || e.Name() == temporary || isBookmark(e.Name()) || isImport(e.Name()) {
+		if _, ok := segmentFirst(e.Name()); ok || e.Name() == temporary || e.Name() == tailName || isBookmark(e.Name()) || isImport(e.Name()) {
 			errs = append(errs, fsys.Remove(join(dir, e.Name())))
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-go/sluice"
 )
 
-// lateBy is how long a value stays in the buffer at most, and how late the sync point of an idle durable queue comes.
+// lateBy is how long a value stays in the block alone at most, and how late the sync point of an idle durable queue comes.
 const lateBy = 10 * time.Millisecond
 
 // dropAgain is how long the keeper waits when it could not drop what is old.
@@ -98,8 +98,8 @@ func (w *writer) disarm() {
 	w.armed = false
 }
 
-// flushLate is the goroutine of a writer that is not Written: it writes what was buffered, or the sync point behind a
-// durable append, within lateBy. Only if it is Durable, whose appends sync, it may wait for a sync, which may take long. Close ends it.
+// flushLate is the goroutine of a writer that writes what lies in the block, or the sync point behind a durable append,
+// within lateBy. Only if it is Durable, whose appends sync, it may wait for a sync, which may take long. Close ends it.
 func (w *writer) flushLate() {
 	timer := time.NewTimer(0)
 	timer.Stop()

@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 
 	"github.com/sluice-go/sluice/diskq"
+	"github.com/sluice-go/sluice/internal/fsx"
 	"pgregory.net/rapid"
 )
 
@@ -41,9 +42,10 @@ func powerCuts(t *testing.T) func(*rapid.T) {
 			Durability:   diskq.Durability(rapid.IntRange(0, 2).Draw(rt, "durability")),
 			SegmentBytes: rapid.SampledFrom([]int64{4096, 8192, 0}).Draw(rt, "segment bytes"),
 		}
-		windows := rapid.IntRange(0, 4).Draw(rt, "windows") == 0
+		disk := fsx.MemOptions{Windows: rapid.IntRange(0, 4).Draw(rt, "windows") == 0}
+		disk.Maps = !disk.Windows && rapid.Bool().Draw(rt, "maps")
 		script := rapid.SliceOfN(steps, 1, 60).Draw(rt, "steps")
-		if err := runHistory(t, newHistory(o, windows), script); err != nil {
+		if err := runHistory(t, newHistory(o, disk), script); err != nil {
 			rt.Fatal(err)
 		}
 	}

@@ -120,10 +120,7 @@ func codecName(codec any) (string, error) {
 func openWriter(dir, codec string, o Options) (*writer, error) {
 	w := &writer{
 		o: o, codec: codec, boot: fsx.BootID(o.fs),
-		keeper: make(chan struct{}, 1), quit: make(chan struct{}),
-	}
-	if o.Durability != Written {
-		w.late = make(chan struct{}, 1)
+		keeper: make(chan struct{}, 1), late: make(chan struct{}, 1), quit: make(chan struct{}),
 	}
 	w.fs, w.dir = o.fs, dir
 	w.files = files{fs: o.fs, limit: maxOpen}
@@ -143,9 +140,7 @@ func openWriter(dir, codec string, o Options) (*writer, error) {
 		return nil, fmt.Errorf("diskq: open %s: %w", dir, errors.Join(err, w.lock.Close()))
 	}
 	w.tasks.Go(w.keep)
-	if w.late != nil {
-		w.tasks.Go(w.flushLate)
-	}
+	w.tasks.Go(w.flushLate)
 	w.kick() // there may be segments to seal
 	return w, nil
 }
@@ -277,7 +272,9 @@ func (w *writer) append(ctx context.Context, payload []byte) (sluice.Offset, err
 		return 0, err
 	}
 	off := w.n
-	w.putLocked(kindRecord, payload)
+	if err := w.fillLocked(1, func(int) []byte { return payload }); err != nil {
+		return 0, err
+	}
 	return off, w.finish()
 }
 
@@ -303,12 +300,8 @@ func (w *writer) appendAll(ctx context.Context, ends []int, payload func(i int) 
 		return 0, err
 	}
 	first := w.n
-	for i := range ends {
-		k := kindPart
-		if i == len(ends)-1 {
-			k = kindRecord
-		}
-		w.putLocked(k, payload(i))
+	if err := w.fillLocked(len(ends), payload); err != nil {
+		return 0, err
 	}
 	return first, w.finish()
 }

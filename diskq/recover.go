@@ -28,6 +28,10 @@ type Recovery struct {
 // open finds the end of the queue, and leaves it so that appends can go on there. The caller has the lock, and nobody
 // reads yet.
 func (w *writer) open() error {
+	tail, err := w.restore()
+	if err != nil {
+		return err
+	}
 	list, err := readDir(w.fs, w.dir)
 	if err != nil {
 		return err
@@ -48,7 +52,7 @@ func (w *writer) open() error {
 	if err == nil && foot.closed {
 		return w.resume(last, head, foot, pos)
 	}
-	return w.recover()
+	return w.recover(tail)
 }
 
 // create makes the first segment.
@@ -148,7 +152,9 @@ func (w *writer) begun(g *segment, pos int64, next sluice.Offset) {
 //
 // The queue goes on in a new segment, which begins at the cut. Its name bounds the one before, so the cut is made when that
 // name is on stable storage; nothing that lies behind it can come back.
-func (w *writer) recover() error {
+//
+// tail says whether there was a TAIL. If there should be one and there is none, what was in it is lost.
+func (w *writer) recover(tail bool) error {
 	surveys, err := w.surveyEnd()
 	if err != nil {
 		return err
@@ -173,7 +179,8 @@ func (w *writer) recover() error {
 	case last.id == 0:
 		w.epoch.Store(w.o.draw())
 		w.recovery.NewEpoch = true
-	case last.durability == Buffered && !closed, last.durability == Written && !same && !closed:
+	case closed, last.durability == Durable:
+	case last.durability == Buffered, !same, last.tail && !tail:
 		w.epoch.Store(nextEpoch(last.epoch, next))
 		w.recovery.NewEpoch = true
 	}

@@ -141,6 +141,9 @@ func (w *writer) startLocked() error {
 	if err != nil {
 		return fmt.Errorf("diskq: begin to append: %w", err)
 	}
+	if w.o.Durability == Written && w.tailFile == nil {
+		w.tailFile, _ = newTailFile(w.fs, w.dir) // without it each append is a write
+	}
 	p := w.pointLocked()
 	b := make([]byte, pointSize)
 	var payload [syncSize]byte

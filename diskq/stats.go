@@ -7,7 +7,7 @@ type Stats struct {
 	First, Next sluice.Offset // as Bounds
 	Synced      sluice.Offset // everything before is on stable storage
 	Epoch       uint64        // see DiskQueue.Epoch
-	Bytes       int64         // of the segment files
+	Bytes       int64         // of the segment files, with what is still to be written to them
 	Segments    int
 	Writes      int64    // of frames, since Open
 	Syncs       int64    // of files, since Open

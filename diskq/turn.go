@@ -3,6 +3,8 @@ package diskq
 import (
 	"context"
 	"fmt"
+
+	"github.com/sluice-go/sluice/internal/fsx"
 )
 
 // makeRoom does what keeps an append of that size out: it writes the block and begins another, or another segment, starts
@@ -44,7 +46,7 @@ func (w *writer) turn(size, records int) (full bool, err error) {
 			err = w.startLocked()
 		case w.fitsLocked(size, records):
 			// Somebody was quicker.
-		case w.written < w.used:
+		case w.written < w.used: // also if the last try failed
 			w.mu.Unlock()
 			if err := w.commit(); err != nil {
 				return false, err
@@ -72,15 +74,39 @@ func (w *writer) renewLocked(size int) {
 
 // enterLocked makes the block at that place of g the tail, with room for frames of that size. The caller holds writing.
 func (w *writer) enterLocked(g *segment, base int64, size int) {
-	b, old := w.spare(size), w.b
+	b, old := w.spareMapped(g, base, size), w.b
+	if b == nil {
+		b = w.spare(size)
+	}
 	b.seg, b.base = g, base
 	b.ready.Store(0)
 	w.b, w.used, w.written = b, 0, 0
+	w.atOnce, w.stuck = w.o.Durability == Buffered || b.file != nil, nil
 	b.pins.Store(0) // behind seg, base and ready: whoever enters sees them
 	w.tail.Store(b)
-	if old != nil && len(old.data) == blockSize {
+	if old != nil && old.file == nil && len(old.data) == blockSize {
 		w.retired = old
 	}
+}
+
+// spareMapped returns a block of the tailFile that no reader is in, for that place of g, or nil. What is put into it is
+// acknowledged before it is written, so there must be room on the device for all of it: it is no larger than the segment may
+// become.
+func (w *writer) spareMapped(g *segment, base int64, size int) *block {
+	size = max(size+2*pointSize, int(min(blockSize, w.o.SegmentBytes-base)))
+	if w.tailFile == nil || size > blockSize || !w.takeRoom(w.file, base, base+int64(size)) {
+		return nil
+	}
+	b := w.tailFile.spare(w.b)
+	if b == nil {
+		return nil
+	}
+	b.data = b.data[:size]
+	h := half{id: g.head.id, queue: w.queue, first: g.first, base: base, index: uint32(w.n - g.first)}
+	if err := fsx.Guard(func() { h.put(b.head) }); err != nil {
+		return nil // it stays taken: nobody uses it any more
+	}
+	return b
 }
 
 // spare returns a block that no reader is in: the one retired before, if it is free.

@@ -163,9 +163,9 @@ func (w *window) makeRoom(need int) {
 // read reads to dst, which is buf[n:], what comes behind buf[n].
 func (w *window) read(dst []byte) (n int, err error) {
 	pos := w.pos + int64(w.n-w.i)
-	n, inFile := w.s.copyTail(dst, w.seg, pos)
-	if n > 0 || pos >= inFile {
-		return n, nil
+	n, inFile, err := w.s.copyTail(dst, w.seg, pos)
+	if n > 0 || pos >= inFile || err != nil {
+		return n, err
 	}
 	f, err := w.s.files.acquire(w.seg)
 	if err != nil {

@@ -2,6 +2,7 @@ package diskq
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -16,11 +17,11 @@ import (
 // A writer is the part of a queue that one process at a time has: it puts frames into the tail block, writes them to the
 // segment, syncs, rolls and drops. It knows nothing of values.
 //
-// An append puts its frames into the block under mu, which takes nanoseconds. With Buffered that is all: they are
-// published at once, and written by whoever needs the room, or flushLate. Else the appender then asks for writing:
-// whoever gets it writes (and, with Durable, syncs) everything that lies in the block by then, publishes it, and settles
-// the group of all those appends; the next ones in line find theirs settled. So a write, or a sync, is shared by
-// everybody who came while the one before was under way.
+// An append puts its frames into the block under mu, which takes nanoseconds. With Buffered, and with Written if the block lies
+// in a mapped file (see tailFile), that is all: they are published at once, and written by whoever needs the room, or
+// flushLate. Else the appender then asks for writing: whoever gets it writes (and, with Durable, syncs) everything that
+// lies in the block by then, publishes it, and settles the group of all those appends; the next ones in line find theirs
+// settled. So a write, or a sync, is shared by everybody who came while the one before was under way.
 //
 // lock order: writing, then syncing, then mu, then those of segments, segment and files. writing and syncing are held
 // over system calls, never while waiting for a reader, a consumer or ctx.
@@ -38,10 +39,12 @@ type writer struct {
 	mu      sync.Mutex
 
 	// Guarded by mu. The block is s.tail; bytes of its data below ready are published, those below written are in the file
-	// (ready <= written, but with Buffered written <= ready), those below used hold frames.
+	// (ready <= written, but if atOnce written <= ready), those below used hold frames.
 	b       *block
 	used    int
 	n       sluice.Offset // of the next value
+	atOnce  bool          // what is put into the block is published at once, and written later
+	stuck   error         // why what a mapped block holds could not be written: until it can be, nothing is put into it
 	free    []*group      // settled, and looked at by all
 	crowd   [2]int        // how many appends the last two groups had
 	leading bool          // with Durable: somebody is about to commit
@@ -62,10 +65,11 @@ type writer struct {
 	writes  int64
 
 	// Guarded by writing; file and written are changed under mu too.
-	file      fsx.File // of the last segment; nil until the session is started
-	written   int      // of the block, how much is in the file
-	allocated int64    // of the file, how much room is taken on the device
-	retired   *block   // used before, perhaps with readers in it
+	file      fsx.File  // of the last segment; nil until the session is started
+	written   int       // of the block, how much is in the file
+	allocated int64     // of the file, how much room is taken on the device
+	retired   *block    // used before, perhaps with readers in it
+	tailFile  *tailFile // nil: none, or not yet
 
 	dropping *segment // no longer listed, but it may come back; guarded by syncing
 
@@ -110,14 +114,11 @@ func (w *writer) begin(ctx context.Context, size, records int) error {
 		}
 		w.mu.Lock()
 	}
-	if w.point {
-		w.putPointLocked()
-	}
 	return nil
 }
 
 func (w *writer) fitsLocked(size, records int) bool {
-	return w.err == nil && w.started &&
+	return w.err == nil && w.started && w.stuck == nil &&
 		w.used+size+pointSize <= len(w.b.data) &&
 		w.fitsSegmentLocked(size, records) &&
 		w.fitsQueueLocked(size)
@@ -141,6 +142,38 @@ func footerRoom(size int64) int64 {
 
 // endLocked returns where in the last segment the next frame goes.
 func (w *writer) endLocked() int64 { return w.b.base + int64(w.used) }
+
+// fillLocked puts the values of an append into the block, which has room for them, behind a sync point if one is due. On an
+// error none of them is there, and mu is not locked.
+func (w *writer) fillLocked(values int, payload func(i int) []byte) error {
+	if w.b.file == nil {
+		w.putAllLocked(values, payload)
+		return nil
+	}
+	used, n := w.used, w.n
+	err := fsx.Guard(func() { w.putAllLocked(values, payload) })
+	if err != nil {
+		err = fmt.Errorf("diskq: the queue failed, and must be opened again: append: %w", err)
+		w.used, w.n = used, n
+		w.b.seg.forget(w.endLocked())
+		w.failLocked(err)
+		w.mu.Unlock()
+	}
+	return err
+}
+
+func (w *writer) putAllLocked(values int, payload func(i int) []byte) {
+	if w.point {
+		w.putPointLocked()
+	}
+	for i := range values {
+		k := kindPart
+		if i == values-1 {
+			k = kindRecord
+		}
+		w.putLocked(k, payload(i))
+	}
+}
 
 // putLocked puts a value into the block, which has room for it.
 func (w *writer) putLocked(k kind, payload []byte) {
@@ -173,7 +206,7 @@ func (w *writer) pointFor(g *segment, next sluice.Offset) syncPoint {
 	return syncPoint{
 		id: g.head.id, queue: w.queue, epoch: w.epoch.Load(),
 		next: next, synced: sluice.Offset(w.synced.Load()),
-		time: w.now, boot: w.boot, durability: w.o.Durability,
+		time: w.now, boot: w.boot, durability: w.o.Durability, tail: w.tailFile != nil,
 	}
 }
 

@@ -1,0 +1,114 @@
+package diskq
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// A tailFile is where a Written queue has its blocks: in a file that is mapped into memory. So what lies in a block is in the
+// system's hands without a system call, and, as with Buffered, is written to the segment 256 KiB at a time. When the process
+// is killed in between, the next Open finds the rest there: see restore.
+//
+// It has two halves, which are used in turns. Each is a page that begins with a header, which says what the block is, and
+// the block's data. The frames in it need no more to be told from what is left of earlier ones: each is valid at one place of
+// one segment only. A half is used again when all of its block is in the segment: then nothing in it is needed, and its header
+// may be torn.
+//
+// A store may have to wait for the disk, once for each page after the system has saved it, which it does every few seconds: as a
+// write may, but without letting go of the processor.
+type tailFile struct {
+	m      *fsx.Mapping
+	halves [2]*block
+}
+
+const (
+	tailName    = "TAIL"
+	halfHeader  = 4096
+	halfSize    = halfHeader + blockSize
+	tailSize    = 2 * halfSize
+	tailVersion = 1
+
+	// halfUsed is how much of the header means something.
+	halfUsed = 64
+)
+
+var tailMagic = [8]byte{'s', 'l', 'u', 'i', 'c', 'e', 't', 'l'}
+
+// A half is the header: which block the data is.
+type half struct {
+	id    uint64        // of the segment
+	index uint32        // of the first frame
+	queue uint64        // of the queue
+	first sluice.Offset // of the segment's first value: its name
+	base  int64         // of the data, in the segment's file
+}
+
+// newTailFile makes the file.
+func newTailFile(fsys fsx.FS, dir string) (*tailFile, error) {
+	m, err := fsys.MapFile(join(dir, tailName), tailSize)
+	if err != nil {
+		return nil, err
+	}
+	t := &tailFile{m: m}
+	for i := range t.halves {
+		data := m.Data[i*halfSize+halfHeader : (i+1)*halfSize]
+		t.halves[i] = &block{data: data, file: t, head: m.Data[i*halfSize:][:halfUsed]}
+	}
+	return t, nil
+}
+
+// spare returns a block that no reader is in, and that is not the tail, taken; or nil.
+func (t *tailFile) spare(tail *block) *block {
+	for _, b := range t.halves {
+		if b != tail && b.pins.CompareAndSwap(0, taken) {
+			return b
+		}
+	}
+	return nil
+}
+
+// close gives the memory back; if readers are still in a block the collector does it when they have left. Neither is the tail
+// any more.
+func (t *tailFile) close() {
+	for _, b := range t.halves {
+		if !b.pins.CompareAndSwap(0, taken) {
+			return
+		}
+	}
+	t.m.Close() // of memory that nobody uses: there is nothing to lose
+}
+
+func (h half) put(b []byte) {
+	le := binary.LittleEndian
+	copy(b, tailMagic[:])
+	le.PutUint32(b[8:], tailVersion)
+	le.PutUint32(b[12:], blockSize)
+	le.PutUint64(b[16:], h.id)
+	le.PutUint64(b[24:], h.queue)
+	le.PutUint64(b[32:], uint64(h.first))
+	le.PutUint64(b[40:], uint64(h.base))
+	le.PutUint32(b[48:], h.index)
+	le.PutUint32(b[halfUsed-4:], crc32.Checksum(b[:halfUsed-4], castagnoli))
+}
+
+// parseHalf returns false for anything but a whole header, and errVersion for one of another version.
+func parseHalf(b []byte) (h half, ok bool, err error) {
+	le := binary.LittleEndian
+	if len(b) < halfUsed || !bytes.Equal(b[:8], tailMagic[:]) ||
+		le.Uint32(b[halfUsed-4:]) != crc32.Checksum(b[:halfUsed-4], castagnoli) {
+		return h, false, nil
+	}
+	if v := le.Uint32(b[8:]); v != tailVersion || le.Uint32(b[12:]) != blockSize {
+		return h, false, fmt.Errorf("%s: %w %d: this program knows version %d", tailName, errVersion, v, tailVersion)
+	}
+	h = half{
+		id: le.Uint64(b[16:]), queue: le.Uint64(b[24:]),
+		first: sluice.Offset(le.Uint64(b[32:])), base: int64(le.Uint64(b[40:])), index: le.Uint32(b[48:]),
+	}
+	return h, h.first >= 0 && h.base >= headerSize, nil
+}
