@@ -5,5 +5,5 @@
 // checks that every message came once.
 //
 // go-diskqueue has the options of nsqd, and hands each message to the operating system by a write of its own. Of Sluice
-// there are both, for that is a choice there: Buffered, and Written, which does that too. The goals are about the first.
+// there are both, for that is a choice there: Buffered, and Written, which has it in the system's hands too. The goals are about the first.
 package jobs
