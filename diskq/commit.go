@@ -181,8 +181,9 @@ func (w *writer) takeBackLocked(g *group, err error) {
 	}
 }
 
-// write writes b.data[from:to]. If it can't, the file is left as it was, for certain: a failed value that a power cut could
-// bring back would be one that appears though Append failed. If that can't be had either, the queue fails.
+// write writes b.data[from:to]. If it can't, and an append is to fail with that, the file is left as it was, for certain: a
+// failed value that a power cut could bring back would be one that appears though Append failed. If that can't be had either,
+// the queue fails. What is acknowledged already may be there in part, and the room that was taken for it stays.
 func (w *writer) write(file fsx.File, b *block, from, to int) error {
 	pos := b.base + int64(from)
 	w.preallocate(file, pos, b.base+int64(to))
@@ -190,9 +191,11 @@ func (w *writer) write(file fsx.File, b *block, from, to int) error {
 	if err == nil {
 		return nil
 	}
-	w.syncing.Lock()
-	defer w.syncing.Unlock()
-	w.cutBackHeld(file, pos)
+	if int64(to) > b.ready.Load() {
+		w.syncing.Lock()
+		defer w.syncing.Unlock()
+		w.cutBackHeld(file, pos)
+	}
 	return fmt.Errorf("diskq: append: %w", err)
 }
 

@@ -34,8 +34,9 @@ func (w *writer) restore() (whole bool, err error) {
 			whole = whole && never
 			continue
 		}
-		if err := w.restoreHalf(h, data[at+halfHeader:at+halfSize]); err != nil {
-			return false, err
+		err = w.restoreHalf(h, data[at+halfHeader:at+halfSize])
+		if err != nil && (h.boot == w.boot || w.boot == 0) {
+			return false, err // else nobody promised it: after a loss of power there may be no room for it
 		}
 	}
 	return whole, nil

@@ -43,6 +43,7 @@ var tailMagic = [8]byte{'s', 'l', 'u', 'i', 'c', 'e', 't', 'l'}
 type half struct {
 	id    uint64        // of the segment
 	index uint32        // of the first frame
+	boot  uint64        // of the system that has it in its cache
 	queue uint64        // of the queue
 	first sluice.Offset // of the segment's first value: its name
 	base  int64         // of the data, in the segment's file
@@ -93,6 +94,7 @@ func (h half) put(b []byte) {
 	le.PutUint64(b[32:], uint64(h.first))
 	le.PutUint64(b[40:], uint64(h.base))
 	le.PutUint32(b[48:], h.index)
+	le.PutUint64(b[52:], h.boot)
 	le.PutUint32(b[halfUsed-4:], crc32.Checksum(b[:halfUsed-4], castagnoli))
 }
 
@@ -108,7 +110,8 @@ func parseHalf(b []byte) (h half, ok bool, err error) {
 	}
 	h = half{
 		id: le.Uint64(b[16:]), queue: le.Uint64(b[24:]),
-		first: sluice.Offset(le.Uint64(b[32:])), base: int64(le.Uint64(b[40:])), index: le.Uint32(b[48:]),
+		first: sluice.Offset(le.Uint64(b[32:])), base: int64(le.Uint64(b[40:])),
+		index: le.Uint32(b[48:]), boot: le.Uint64(b[52:]),
 	}
 	return h, h.first >= 0 && h.base >= headerSize, nil
 }

@@ -102,7 +102,7 @@ func (w *writer) spareMapped(g *segment, base int64, size int) *block {
 		return nil
 	}
 	b.data = b.data[:size]
-	h := half{id: g.head.id, queue: w.queue, first: g.first, base: base, index: uint32(w.n - g.first)}
+	h := half{id: g.head.id, queue: w.queue, first: g.first, base: base, index: uint32(w.n - g.first), boot: w.boot}
 	if err := fsx.Guard(func() { h.put(b.head) }); err != nil {
 		return nil // it stays taken: nobody uses it any more
 	}
