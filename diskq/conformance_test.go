@@ -11,7 +11,7 @@ import (
 )
 
 // conform holds queues in memory with these options to the contract.
-func conform(t *testing.T, o diskq.Options) {
+func conform(t *testing.T, o diskq.Options, disk fsx.MemOptions) {
 	open := func(t testing.TB, m *fsx.Mem) sluice.Log[string] {
 		q, err := diskq.Open("queue", diskq.String(), diskq.On(o, m))
 		if err != nil {
@@ -20,7 +20,7 @@ func conform(t *testing.T, o diskq.Options) {
 		return memLog{q, m}
 	}
 	sourcetest.Test(t, sourcetest.Config[string]{
-		New:    func(t testing.TB) sluice.Log[string] { return open(t, fsx.NewMem(fsx.MemOptions{})) },
+		New:    func(t testing.TB) sluice.Log[string] { return open(t, fsx.NewMem(disk)) },
 		Value:  func(n int64) string { return strconv.FormatInt(n, 10) },
 		Reopen: func(t testing.TB, closed sluice.Log[string]) sluice.Log[string] { return open(t, closed.(memLog).m) },
 	})
@@ -39,6 +39,9 @@ func TestConformance(t *testing.T) {
 		"small":          {SegmentBytes: 4096},
 		"small buffered": {SegmentBytes: 4096, Durability: diskq.Buffered},
 	} {
-		t.Run(name, func(t *testing.T) { conform(t, o) })
+		t.Run(name, func(t *testing.T) { conform(t, o, fsx.MemOptions{}) })
+		if o.Durability == diskq.Written {
+			t.Run(name+" mapped", func(t *testing.T) { conform(t, o, fsx.MemOptions{Maps: true}) })
+		}
 	}
 }

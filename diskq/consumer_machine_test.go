@@ -317,7 +317,7 @@ func (x *consumerMachine) check() {
 func TestConsumerStateMachine(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		x := &consumerMachine{
-			m: newMem(),
+			m: fsx.NewMem(fsx.MemOptions{Maps: rapid.Bool().Draw(r, "maps")}),
 			o: diskq.Options{
 				Durability:     diskq.Durability(rapid.IntRange(0, 2).Draw(r, "durability")),
 				SegmentBytes:   4096,

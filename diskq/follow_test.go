@@ -39,7 +39,7 @@ func TestFollow(t *testing.T) {
 
 func followScript(t *testing.T, d diskq.Durability, script []string) error {
 	o := diskq.Options{Durability: d, SegmentBytes: 4096}
-	m := newMem()
+	m := mapping()
 	q, err := diskq.Open(dir, diskq.String(), diskq.On(o, m))
 	if err != nil {
 		return err
