@@ -25,8 +25,9 @@ func (w *writer) closeNow() error {
 		errs[0] = w.sealAll()
 	}
 	if errs[0] == nil { // else the footer would promise what may be lost, and its sync be the next try of one that failed
-		errs = append(errs, w.sealLast())
-		w.leaveTailFile()
+		marked, err := w.sealLast()
+		errs = append(errs, err)
+		w.leaveTailFile(marked && err == nil)
 	}
 	w.mu.Lock()
 	old := w.old
@@ -46,9 +47,9 @@ func (w *writer) closeNow() error {
 	return errors.Join(append(errs, w.lock.Close())...)
 }
 
-// leaveTailFile removes the TAIL: all that is in it is in the segments. Readers find it there from now on. The caller holds
-// writing.
-func (w *writer) leaveTailFile() {
+// leaveTailFile gives the memory of the TAIL back: all that is in it is in the segments, and readers find it there from now on.
+// The file goes too if the queue is marked as closed; else the next Open would miss it. The caller holds writing.
+func (w *writer) leaveTailFile(marked bool) {
 	w.mu.Lock()
 	t := w.tailFile
 	w.tailFile = nil
@@ -59,7 +60,9 @@ func (w *writer) leaveTailFile() {
 	if t != nil {
 		t.close()
 	}
-	w.fs.Remove(join(w.dir, tailName)) // one that stays does no harm, see restore
+	if marked {
+		w.fs.Remove(join(w.dir, tailName)) // one that stays does no harm, see restore
+	}
 }
 
 // commitLast writes what there is and lets nobody append any more. The caller holds writing.
@@ -84,10 +87,10 @@ func (w *writer) commitLast() error {
 }
 
 // sealLast marks the queue as closed, so that the next Open need not look through its end. Everything is on stable
-// storage. Only a failed sync is an error: without room for a footer nothing is lost.
-func (w *writer) sealLast() error {
+// storage. It reports whether the mark is there. Only a failed sync is an error: without room for a footer nothing is lost.
+func (w *writer) sealLast() (marked bool, err error) {
 	if !w.started {
-		return nil
+		return w.unmade == nil, nil
 	}
 	w.mu.Lock()
 	p := w.pointLocked()
@@ -99,12 +102,12 @@ func (w *writer) sealLast() error {
 	var payload [syncSize]byte
 	putFrame(point, g.head.id, end, kindSync, index, p.append(payload[:0]))
 	if _, err := w.file.WriteAt(point, end); err != nil {
-		return nil
+		return false, nil
 	}
 	size, err := w.writeFooter(w.file, g, p, end+pointSize)
 	if err != nil {
-		return nil
+		return false, nil
 	}
 	g.size.Store(size)
-	return w.syncFile(w.file)
+	return true, w.syncFile(w.file)
 }

@@ -353,3 +353,23 @@ func TestTailOnADiskThatIsFullByNow(t *testing.T) {
 		})
 	}
 }
+
+// A queue that could not be marked as closed has lost nothing, and the next Open sees that by the TAIL.
+func TestTailOfAQueueThatIsNotMarkedAsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mapping()
+		for range 3 { // the second time nothing is appended
+			q := open(t, m, diskq.Options{SyncEvery: -1})
+			if r := q.Stats().Recovery; r.NewEpoch {
+				t.Errorf("Recovery = %+v, want the old epoch", r)
+			}
+			if _, next := q.Bounds(); next == 0 {
+				add(t, q, value(0))
+			}
+			must(t, q.Sync(t.Context()))
+			m.Inject(fsx.From(0, syscall.ENOSPC, fsx.OpWrite))
+			must(t, q.Close())
+			m.Inject(nil)
+		}
+	})
+}
