@@ -165,7 +165,7 @@ type witness struct {
 	delivered map[sluice.Offset]bool // ever
 	done      map[sluice.Offset]bool // somebody was to acknowledge it
 	safe      map[sluice.Offset]bool // acknowledged, and saved by what the policy says: it may not come again
-	acked     map[sluice.Offset]bool // acknowledged in an earlier life, and perhaps not saved
+	acked     map[sluice.Offset]bool // acknowledged in the last life, and perhaps not saved
 	now       []sluice.Offset        // acknowledged in this life
 	isNow     map[sluice.Offset]bool // the same
 	begun     int                    // how many of them when the last Commit began
@@ -180,8 +180,10 @@ func newWitness(name string) *witness {
 	return w
 }
 
-// born begins a life of the process.
+// born begins a life of the process. What was acknowledged before the last one does not count any more: it may have come in
+// that one, to a worker that was killed before it could say so.
 func (w *witness) born() {
+	clear(w.acked)
 	for _, off := range w.now {
 		if !w.safe[off] {
 			w.acked[off] = true
