@@ -1,10 +1,6 @@
 package diskq
 
-import (
-	"sync/atomic"
-
-	"github.com/sluice-go/sluice/internal/fsx"
-)
+import "sync/atomic"
 
 // blockSize is how much of the end of a queue is in memory, and how much a reader reads at once. Past 256 KiB a larger
 // one gains nothing.
@@ -57,17 +53,17 @@ func (b *block) copyOut(dst []byte, from int64) (n int, err error) {
 	if b.file == nil {
 		return copy(dst, b.data[from:ready]), nil
 	}
-	err = fsx.Guard(func() { n = copy(dst, b.data[from:ready]) })
+	err = b.file.m.Guard(func() { n = copy(dst, b.data[from:ready]) })
 	return n, err
 }
 
-// copyTail copies what is published of g from pos on, and in memory, to dst. If there is nothing because it is in the
-// file, inFile is how far that goes: up to there all is written.
-func (s *segments) copyTail(dst []byte, g *segment, pos int64) (n int, inFile int64, err error) {
+// copyTail copies what is published of g from pos on, and in memory, to dst. It can be trusted if the memory is no file's. If
+// there is nothing because it is in the segment, inFile is how far that goes: up to there all is written.
+func (s *segments) copyTail(dst []byte, g *segment, pos int64) (n int, inFile int64, trust bool, err error) {
 	for {
 		b := s.tail.Load()
 		if b == nil {
-			return 0, openEnd, nil
+			return 0, openEnd, true, nil
 		}
 		if !b.enter() {
 			continue // it has been replaced; the new one is in place
@@ -81,6 +77,6 @@ func (s *segments) copyTail(dst []byte, g *segment, pos int64) (n int, inFile in
 			n, err = b.copyOut(dst, pos-b.base)
 		}
 		b.leave()
-		return n, inFile, err
+		return n, inFile, b.file == nil, err
 	}
 }

@@ -75,8 +75,12 @@ func (w *writer) commitLast() error {
 		w.mu.Lock()
 	}
 	defer w.mu.Unlock()
-	if lost := w.next.Load() - int64(w.inFile); err != nil && lost > 0 {
-		err = fmt.Errorf("diskq: close: %d values are lost that were buffered: %w", lost, err)
+	switch left := w.next.Load() - int64(w.inFile); {
+	case err == nil || left <= 0:
+	case w.b.file != nil:
+		err = fmt.Errorf("diskq: close: %d values are in the TAIL only, from where the next Open takes them: %w", left, err)
+	default:
+		err = fmt.Errorf("diskq: close: %d values are lost that were buffered: %w", left, err)
 	}
 	if w.err == nil {
 		w.err = sluice.ErrClosed

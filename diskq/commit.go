@@ -1,9 +1,11 @@
 package diskq
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
+	"syscall"
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/internal/fsx"
@@ -190,6 +192,9 @@ func (w *writer) write(file fsx.File, b *block, from, to int) error {
 	_, err := file.WriteAt(b.data[from:to], pos)
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, syscall.EFAULT) { // the block's memory can't be had: no later try would find it
+		return w.failed(fmt.Errorf("append: %w", err))
 	}
 	if int64(to) > b.ready.Load() {
 		w.syncing.Lock()

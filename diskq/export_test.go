@@ -147,10 +147,20 @@ func LookLateDuring[T any](q *DiskQueue[T], value string) (again bool, err error
 	return again, g.err
 }
 
+// EnterTail enters the tail block as a reader does, until leave. look returns what is published in it.
+func EnterTail[T any](q *DiskQueue[T]) (look func() []byte, mapped bool, leave func()) {
+	b := q.w.tail.Load()
+	if !b.enter() {
+		panic("the tail can't be entered")
+	}
+	ready := b.ready.Load()
+	return func() []byte { return append([]byte(nil), b.data[:ready]...) }, b.file != nil, b.leave
+}
+
 // WithTailVersion returns a TAIL with another version in its first header.
 func WithTailVersion(file []byte, v uint32) []byte {
 	b := append([]byte(nil), file...)
 	binary.LittleEndian.PutUint32(b[8:], v)
-	binary.LittleEndian.PutUint32(b[halfUsed-4:], crc32.Checksum(b[:halfUsed-4], castagnoli))
+	binary.LittleEndian.PutUint32(b[halfUsed-4:], crc32.Checksum(b[8:halfUsed-4], castagnoli))
 	return b
 }

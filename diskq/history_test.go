@@ -378,7 +378,8 @@ func (h *history) reopen() error {
 	} else if err != nil {
 		return fmt.Errorf("Open() = %w", err)
 	}
-	if h.q.Epoch() != h.epoch && h.q.Stats().Recovery.Clean { // without room for its mark, a close looks like a crash
+	// Without room for its mark, a close looks like a crash.
+	if h.q.Epoch() != h.epoch && (h.q.Stats().Recovery.Clean || h.o.Durability != diskq.Buffered) {
 		return fmt.Errorf("the epoch changed by closing and opening")
 	}
 	h.epoch = h.q.Epoch()

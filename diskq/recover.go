@@ -28,10 +28,6 @@ type Recovery struct {
 // open finds the end of the queue, and leaves it so that appends can go on there. The caller has the lock, and nobody
 // reads yet.
 func (w *writer) open() error {
-	tail, err := w.restore()
-	if err != nil {
-		return err
-	}
 	list, err := readDir(w.fs, w.dir)
 	if err != nil {
 		return err
@@ -42,6 +38,10 @@ func (w *writer) open() error {
 	w.list = list
 	w.first.Store(int64(list[0].first))
 	last := list[len(list)-1]
+	tail, err := w.restore(last)
+	if err != nil {
+		return fmt.Errorf("what a killed process left in %s: %w", tailName, err)
+	}
 	head, foot, pos, err := w.footerOf(last)
 	if err != nil && err != errNotSealed {
 		return err
@@ -153,8 +153,8 @@ func (w *writer) begun(g *segment, pos int64, next sluice.Offset) {
 // The queue goes on in a new segment, which begins at the cut. Its name bounds the one before, so the cut is made when that
 // name is on stable storage; nothing that lies behind it can come back.
 //
-// tail says whether there was a TAIL. If there should be one and there is none, what was in it is lost.
-func (w *writer) recover(tail bool) error {
+// tail is what was found of the TAIL. If there should be one and it is not there, what was in it is lost.
+func (w *writer) recover(tail tailState) error {
 	surveys, err := w.surveyEnd()
 	if err != nil {
 		return err
@@ -175,12 +175,12 @@ func (w *writer) recover(tail bool) error {
 		w.queue = w.o.draw()
 	}
 	closed := last.closed && last.next == next
+	seen := last.durability == Buffered || last.durability == Written && (!same || last.tail && tail == noTail)
 	switch {
 	case last.id == 0:
 		w.epoch.Store(w.o.draw())
 		w.recovery.NewEpoch = true
-	case closed, last.durability == Durable:
-	case last.durability == Buffered, !same, last.tail && !tail:
+	case tail == gapTail, seen && !closed: // somebody may have seen what is lost
 		w.epoch.Store(nextEpoch(last.epoch, next))
 		w.recovery.NewEpoch = true
 	}

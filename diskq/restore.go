@@ -1,7 +1,6 @@
 package diskq
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -10,36 +9,48 @@ import (
 	"github.com/sluice-go/sluice/internal/fsx"
 )
 
-// restore finishes what a process that was killed had begun: it writes to the segments what lies in the TAIL and not yet
-// in them. It reports whether the TAIL is there, whole.
+// A tailState is what Open found of a TAIL.
+type tailState int
+
+const (
+	noTail    tailState = iota // none, or not all of it
+	wholeTail                  // all that it should hold is in the segments now
+	gapTail                    // it says that something before it is missing
+)
+
+// restore finishes what a process that was killed had begun: it writes to last, the last segment, what lies in the TAIL and not
+// yet in there. (What is behind a segment's last frame does not count once there is another one, and it may be sealed.)
 //
 // What it writes is frames of that segment, behind what is in its file, at the places that they were made for. So it does no
-// harm to do it again, also after the system was started anew, and the end of the queue is looked through as ever. If the
-// file goes as far as the half there is nothing to write: the block had been written, or the queue closed. If it does not reach
-// its beginning the power was cut, and there is nothing to go on from.
-func (w *writer) restore() (whole bool, err error) {
+// harm to do it again, also after the system was started anew, and the end of the queue is looked through as ever.
+func (w *writer) restore(last *segment) (state tailState, err error) {
 	data, err := readTailFile(w.fs, w.dir)
 	if err != nil || data == nil {
-		return false, err
+		return noTail, err
 	}
-	whole = len(data) == tailSize
-	data = append(data, make([]byte, tailSize-len(data))...)
-	for at := 0; at < tailSize; at += halfSize {
-		h, ok, err := parseHalf(data[at:])
-		if err != nil {
-			return false, err
-		}
-		if !ok {
-			never := bytes.Equal(data[at:at+halfUsed], make([]byte, halfUsed)) // used
-			whole = whole && never
-			continue
-		}
-		err = w.restoreHalf(h, data[at+halfHeader:at+halfSize])
-		if err != nil && (h.boot == w.boot || w.boot == 0) {
-			return false, err // else nobody promised it: after a loss of power there may be no room for it
+	state = wholeTail
+	if len(data) < tailSize {
+		state = noTail
+		data = append(data, make([]byte, tailSize-len(data))...)
+	}
+	for ; len(data) > 0; data = data[halfSize:] {
+		h, ok, err := parseHalf(data)
+		switch {
+		case err != nil:
+			return noTail, err
+		case !ok && !unused(data):
+			state = min(state, noTail)
+		case ok && h.first == last.first:
+			gap, err := w.restoreHalf(h, last, data[halfHeader:halfSize])
+			if err != nil && (h.boot == w.boot || w.boot == 0) {
+				return noTail, err // else nobody promised it: after a loss of power there may be no room for it
+			}
+			if gap {
+				return gapTail, nil
+			}
 		}
 	}
-	return whole, nil
+	return state, nil
 }
 
 // readTailFile returns what the TAIL holds, nil if there is none.
@@ -59,34 +70,34 @@ func readTailFile(fsys fsx.FS, dir string) ([]byte, error) {
 	return data[:n], errors.Join(err, f.Close())
 }
 
-// restoreHalf writes what is in one half and not yet in its segment.
-func (w *writer) restoreHalf(h half, data []byte) error {
-	f, err := w.fs.OpenFile(join(w.dir, segmentName(h.first)), openReadWrite, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // dropped
-	}
+// restoreHalf writes to g what is in a half, and not yet there. It reports whether something between the end of the file and
+// the half is missing.
+func (w *writer) restoreHalf(h half, g *segment, data []byte) (gap bool, err error) {
+	f, err := w.fs.OpenFile(g.name, openReadWrite, 0)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return errors.Join(h.writeTo(f, data), f.Close())
-}
-
-func (h half) writeTo(f fsx.File, data []byte) error {
+	defer func() { err = errors.Join(err, f.Close()) }()
 	head, err := readHeader(f)
 	if errors.Is(err, errHeader) || err == nil && head.id != h.id {
-		return nil // nothing is left of it, or it is another one of that name
+		return false, nil // nothing is left of it, or it is another one of that name
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	size, err := f.Size()
-	if err != nil || size < h.base {
-		return err
+	if err != nil {
+		return false, err
+	}
+	if size < h.base {
+		return true, nil
 	}
 	if from, end := size-h.base, h.framesEnd(data); from < end {
-		_, err = f.WriteAt(data[from:end], size)
+		n, err := f.WriteAt(data[from:end], size)
+		g.size.Store(size + int64(n))
+		return false, err
 	}
-	return err
+	return false, nil
 }
 
 // framesEnd returns where the last frame ends that is whole. What is damaged before it is written too, so that it is found.

@@ -52,6 +52,7 @@ func (w *writer) rollLocked() error {
 		w.mu.Lock()
 		return err // whoever wants to roll looks again
 	}
+	w.mapLocked()
 	g, b := w.newSegmentLocked(w.n, false)
 	f, err := w.beginFile(g.name, b)
 	if err != nil {
@@ -67,6 +68,16 @@ func (w *writer) rollLocked() error {
 	w.newName, w.unsaved = true, true
 	w.kick()
 	return nil
+}
+
+// mapLocked makes the tailFile, if there is to be one and it could not be made before. The sync point that comes next tells of it.
+func (w *writer) mapLocked() {
+	if w.o.Durability != Written || w.tailFile != nil {
+		return
+	}
+	if t, err := newTailFile(w.fs, w.dir); err == nil { // without it each append is a write
+		w.tailFile, w.point = t, true
+	}
 }
 
 // beginFile creates the file of a segment.
@@ -141,9 +152,7 @@ func (w *writer) startLocked() error {
 	if err != nil {
 		return fmt.Errorf("diskq: begin to append: %w", err)
 	}
-	if w.o.Durability == Written && w.tailFile == nil {
-		w.tailFile, _ = newTailFile(w.fs, w.dir) // without it each append is a write
-	}
+	w.mapLocked()
 	p := w.pointLocked()
 	b := make([]byte, pointSize)
 	var payload [syncSize]byte

@@ -16,8 +16,7 @@ import (
 //
 // It has two halves, which are used in turns. Each is a page that begins with a header, which says what the block is, and
 // the block's data. The frames in it need no more to be told from what is left of earlier ones: each is valid at one place of
-// one segment only. A half is used again when all of its block is in the segment: then nothing in it is needed, and its header
-// may be torn.
+// one segment only. A half is used again when all of its block is in the segment: then nothing in it is needed.
 //
 // A store may have to wait for the disk, once for each page after the system has saved it, which it does every few seconds: as a
 // write may, but without letting go of the processor.
@@ -84,9 +83,10 @@ func (t *tailFile) close() {
 	t.m.Close() // of memory that nobody uses: there is nothing to lose
 }
 
+// put stores the header so that, whenever the process is killed meanwhile, it is whole or begins with zeros.
 func (h half) put(b []byte) {
 	le := binary.LittleEndian
-	copy(b, tailMagic[:])
+	clear(b[:8])
 	le.PutUint32(b[8:], tailVersion)
 	le.PutUint32(b[12:], blockSize)
 	le.PutUint64(b[16:], h.id)
@@ -95,14 +95,18 @@ func (h half) put(b []byte) {
 	le.PutUint64(b[40:], uint64(h.base))
 	le.PutUint32(b[48:], h.index)
 	le.PutUint64(b[52:], h.boot)
-	le.PutUint32(b[halfUsed-4:], crc32.Checksum(b[:halfUsed-4], castagnoli))
+	le.PutUint32(b[halfUsed-4:], crc32.Checksum(b[8:halfUsed-4], castagnoli))
+	copy(b, tailMagic[:])
 }
+
+// unused reports whether b is the header of a half that was never used, or is about to be: nothing in it is needed.
+func unused(b []byte) bool { return binary.LittleEndian.Uint64(b) == 0 }
 
 // parseHalf returns false for anything but a whole header, and errVersion for one of another version.
 func parseHalf(b []byte) (h half, ok bool, err error) {
 	le := binary.LittleEndian
 	if len(b) < halfUsed || !bytes.Equal(b[:8], tailMagic[:]) ||
-		le.Uint32(b[halfUsed-4:]) != crc32.Checksum(b[:halfUsed-4], castagnoli) {
+		le.Uint32(b[halfUsed-4:]) != crc32.Checksum(b[8:halfUsed-4], castagnoli) {
 		return h, false, nil
 	}
 	if v := le.Uint32(b[8:]); v != tailVersion || le.Uint32(b[12:]) != blockSize {

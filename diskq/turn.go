@@ -3,8 +3,6 @@ package diskq
 import (
 	"context"
 	"fmt"
-
-	"github.com/sluice-go/sluice/internal/fsx"
 )
 
 // makeRoom does what keeps an append of that size out: it writes the block and begins another, or another segment, starts
@@ -93,7 +91,7 @@ func (w *writer) enterLocked(g *segment, base int64, size int) {
 // acknowledged before it is written, so there must be room on the device for all of it: it is no larger than the segment may
 // become.
 func (w *writer) spareMapped(g *segment, base int64, size int) *block {
-	size = max(size+2*pointSize, int(min(blockSize, w.o.SegmentBytes-base)))
+	size = max(size+2*pointSize, int(min(blockSize, max(0, w.o.SegmentBytes-base))))
 	if w.tailFile == nil || size > blockSize || !w.takeRoom(w.file, base, base+int64(size)) {
 		return nil
 	}
@@ -103,7 +101,7 @@ func (w *writer) spareMapped(g *segment, base int64, size int) *block {
 	}
 	b.data = b.data[:size]
 	h := half{id: g.head.id, queue: w.queue, first: g.first, base: base, index: uint32(w.n - g.first), boot: w.boot}
-	if err := fsx.Guard(func() { h.put(b.head) }); err != nil {
+	if err := b.file.m.Guard(func() { h.put(b.head) }); err != nil {
 		return nil // it stays taken: nobody uses it any more
 	}
 	return b

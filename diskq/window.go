@@ -16,7 +16,7 @@ type window struct {
 	pos   int64 // of buf[i] in the file
 	buf   []byte
 	i, n  int // buf[i:n] was read and not consumed yet
-	trust int // buf[trust:n] comes from memory, where it can't have been damaged
+	trust int // buf[trust:n] comes from memory that is no file's, where it can't have been damaged
 
 	// keeps says that values keep the memory that they were cut from. Then consumed bytes are never written to again: a
 	// new buffer takes the place of a full one.
@@ -163,7 +163,10 @@ func (w *window) makeRoom(need int) {
 // read reads to dst, which is buf[n:], what comes behind buf[n].
 func (w *window) read(dst []byte) (n int, err error) {
 	pos := w.pos + int64(w.n-w.i)
-	n, inFile, err := w.s.copyTail(dst, w.seg, pos)
+	n, inFile, trust, err := w.s.copyTail(dst, w.seg, pos)
+	if !trust {
+		w.trust = w.n + n
+	}
 	if n > 0 || pos >= inFile || err != nil {
 		return n, err
 	}

@@ -69,7 +69,7 @@ type writer struct {
 	written   int       // of the block, how much is in the file
 	allocated int64     // of the file, how much room is taken on the device
 	retired   *block    // used before, perhaps with readers in it
-	tailFile  *tailFile // nil: none, or not yet
+	tailFile  *tailFile // nil: none, or not yet; changed under mu too
 
 	dropping *segment // no longer listed, but it may come back; guarded by syncing
 
@@ -79,7 +79,7 @@ type writer struct {
 	starved  atomic.Int32 // how many appends look for room that consumers make; see Options.DeleteConsumed
 	consumed func() error // has consumers make room, as far as they can now; constant once appends may come
 	keeper   chan struct{}
-	late     chan struct{} // for flushLate, as keeper is for keep; nil: it does not run
+	late     chan struct{} // for flushLate, as keeper is for keep
 	quit     chan struct{}
 	tasks    sync.WaitGroup
 	syncs    atomic.Int64
@@ -151,7 +151,7 @@ func (w *writer) fillLocked(values int, payload func(i int) []byte) error {
 		return nil
 	}
 	used, n := w.used, w.n
-	err := fsx.Guard(func() { w.putAllLocked(values, payload) })
+	err := w.b.file.m.Guard(func() { w.putAllLocked(values, payload) })
 	if err != nil {
 		err = fmt.Errorf("diskq: the queue failed, and must be opened again: append: %w", err)
 		w.used, w.n = used, n

@@ -36,8 +36,9 @@ type FS interface {
 	// (Windows) it does nothing: there the next File.Sync does it.
 	SyncDir(name string) error
 
-	// MapFile creates a file of that size, full of zeros, or makes one that is there such a file, and maps it into memory. The
-	// error is [errors.ErrUnsupported] where that can't be done, or not so that a full disk does no harm.
+	// MapFile creates a file of that size, full of zeros, and maps it into memory. One of that name that is there is removed
+	// before: who has mapped that keeps it. The error is [errors.ErrUnsupported] where files can't be mapped, or not so that a
+	// full disk does no harm.
 	MapFile(name string, size int) (*Mapping, error)
 
 	// Lock takes the lock that the file of that name stands for, creating it, and writes the process id into it. The lock

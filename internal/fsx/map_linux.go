@@ -2,12 +2,13 @@ package fsx
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
 
 // The file systems that keep a block where it is when it is written again. So a store into a file that has all its blocks needs
-// no room, and can't fail for want of it; one that copies on write would end the program on a full disk.
+// no room, and can't fail for want of it, as it could on a full disk where blocks are copied on write.
 var inPlace = map[int64]bool{
 	0xEF53:     true, // ext4, 3, 2
 	0x58465342: true, // XFS
@@ -15,7 +16,10 @@ var inPlace = map[int64]bool{
 }
 
 func mapFile(name string, size int) (*Mapping, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -244,16 +244,14 @@ func (m *Mem) mapFile(name string, size int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := dir.entries[base]
-	if grow := int64(size); m.room(grow) < grow && (n == nil || m.room(grow-n.holds()) < grow-n.holds()) {
+	if dir.entries[base] != nil {
+		m.change(&dirOp{dir: dir, name: base})
+	}
+	if m.room(int64(size)) < int64(size) {
 		return nil, syscall.ENOSPC
 	}
-	if n == nil {
-		n = newFile(0o600)
-		m.change(&dirOp{dir: dir, name: base, node: n})
-	}
-	m.truncate(n, 0)
-	n.data = nil // a mapping that there was keeps the old memory
+	n := newFile(0o600)
+	m.change(&dirOp{dir: dir, name: base, node: n})
 	m.do(n, write{0, make([]byte, size)})
 	n.mapped = true
 	return n.data, nil
