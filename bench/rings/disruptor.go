@@ -16,6 +16,8 @@ type disruptorLog[T values.Value] struct {
 	mask  int64
 	batch int
 
+	_ [64]byte // readers look at slots and mask for each batch
+
 	// The writer's.
 	next    int64
 	limit   int64 // it may write below
@@ -86,10 +88,8 @@ func (l *disruptorLog[T]) Reader() func() Tally {
 				runtime.Gosched()
 				continue
 			}
-			for t.next < published {
-				see(&t, l.slots[t.next&l.mask])
-			}
-			position.Store(t.next)
+			seeUpTo(&t, l.slots, l.mask, published)
+			position.Store(published)
 		}
 	}
 }

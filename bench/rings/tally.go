@@ -43,6 +43,15 @@ func seeAll[T values.Value](t *Tally, span []T) {
 	t.next, t.wrong = next, wrong
 }
 
+// seeUpTo looks at the values below number end, each in its place in slots, as a Disruptor's handler does.
+func seeUpTo[T values.Value](t *Tally, slots []T, mask, end int64) {
+	next, wrong := t.next, t.wrong
+	for ; next < end; next++ {
+		wrong |= slots[next&mask][0] ^ next
+	}
+	t.next, t.wrong = next, wrong
+}
+
 func (t *Tally) miss(n int64) {
 	t.next += n
 	t.missed += n
