@@ -45,6 +45,9 @@ const (
 
 	GatedChanFull = "gated-chan-1024"
 
+	GoDisruptor   = "go-disruptor"
+	GoDisruptor16 = "go-disruptor-16"
+
 	GatedSingle        = "gated-single"
 	GatedSingleBatches = "gated-single-batches"
 	GatedSingle16      = "gated-single-16"
@@ -68,6 +71,8 @@ func Rivals[T values.Value]() []Rival {
 		{Name: Tokio, New: newTokio[T], Lossy: true, Modest: true, Writers: true},
 		{Name: Disruptor, New: newDisruptor[T](1), Modest: true},
 		{Name: Disruptor16, New: newDisruptor[T](16), Modest: true},
+		{Name: GoDisruptor, New: newGoDisruptor[T](1), Modest: true},
+		{Name: GoDisruptor16, New: newGoDisruptor[T](16), Modest: true},
 		{Name: GoBroadcast, New: newGoBroadcast[T], Writers: true},
 		{Name: PubSub, New: newPubSub[T], Writers: true},
 		{Name: Bound, New: newBound[T]},

@@ -59,8 +59,14 @@ func few(readers int) int {
 }
 
 var (
-	recordRows = []string{Channels, Cond16, Slots, Disruptor, Disruptor16, Bound, Gated, Gated16, GatedFill16, GatedSingle16, Overwrite, Overwrite16}
-	crowdRows  = []string{Disruptor, Disruptor16, Cond, Gated, GatedBatches, Gated16, GatedSingleBatches, GatedSingle16}
+	recordRows = []string{
+		Channels, Cond16, Slots, Disruptor, Disruptor16, GoDisruptor, GoDisruptor16, Bound,
+		Gated, Gated16, GatedFill16, GatedSingle16, Overwrite, Overwrite16,
+	}
+	crowdRows = []string{
+		Disruptor, Disruptor16, GoDisruptor, GoDisruptor16, Cond,
+		Gated, GatedBatches, Gated16, GatedSingleBatches, GatedSingle16,
+	}
 )
 
 func everybody() (names []string) {
@@ -82,7 +88,10 @@ func fanOutTable[T values.Value](n, readers int, rows []string) *ratio.Table {
 		return !slices.Contains(rows, g.Row) || !slices.Contains(rows, g.Peer)
 	})
 	if typeName[T]() != int64Name {
-		t.Goals = []ratio.Goal{{Row: Gated16, Peer: Disruptor16, AtLeast: 0.9}}
+		t.Goals = []ratio.Goal{
+			{Row: Gated16, Peer: GoDisruptor16, AtLeast: 0.9},
+			{Row: Gated16, Peer: Disruptor16, AtLeast: 0.9},
+		}
 	}
 	return t
 }
@@ -95,16 +104,21 @@ func goals(readers int) (gs []ratio.Goal) {
 		}
 	}
 	// Appending one at a time. A channel hands out values one by one, as Gated does; the others read whole batches without a
-	// call for each value, and Disruptor has a single writer.
+	// call for each value, and Disruptor and GoDisruptor have a single writer. The goals are set for GoDisruptor; Disruptor is
+	// the stricter peer.
 	for _, row := range []string{Gated, GatedBatches, GatedSingleBatches} {
 		atLeast(row, Channels, map[int]float64{1: 3.3, 4: 12, 16: 35, 64: 45})
 	}
 	for _, row := range []string{GatedBatches, GatedSingleBatches} {
 		atLeast(row, Cond, map[int]float64{1: 1.9, 4: 1.9, 16: 1.9, 64: 1.9})
-		atLeast(row, Disruptor, map[int]float64{1: 3, 4: 5, 16: 1.8, 64: 1.4, 1000: 1})
+		for _, peer := range []string{GoDisruptor, Disruptor} {
+			atLeast(row, peer, map[int]float64{1: 3, 4: 5, 16: 1.8, 64: 1.4, 1000: 1})
+		}
 	}
 	for _, row := range []string{Gated16, GatedSingle16} {
-		atLeast(row, Disruptor16, map[int]float64{1: 2.5, 4: 1.5, 16: 1.2, 64: 1.2})
+		for _, peer := range []string{GoDisruptor16, Disruptor16} {
+			atLeast(row, peer, map[int]float64{1: 2.5, 4: 1.5, 16: 1.2, 64: 1.2})
+		}
 	}
 	atLeast(Single, Slots, map[int]float64{1: 5, 4: 5, 16: 5}) // one writer
 	atLeast(Overwrite, SlotsShared, map[int]float64{1: 5, 4: 5, 16: 5})
@@ -166,7 +180,9 @@ func capacityTable(n, readers int) *ratio.Table {
 // processorsTable compares GOMAXPROCS as it is with others: nothing may get worse by more than noise.
 func processorsTable(n, readers int) *ratio.Table {
 	t := &ratio.Table{Title: fmt.Sprintf("Ring, int64, GOMAXPROCS, %s, per append", count(readers, "reader")), Ours: Gated}
-	for _, name := range []string{Channels, Disruptor, Gated, GatedBatches, Gated16, GatedChan, GatedSingleBatches, Overwrite, Single} {
+	for _, name := range []string{
+		Channels, Disruptor, GoDisruptor, Gated, GatedBatches, Gated16, GatedChan, GatedSingleBatches, Overwrite, Single,
+	} {
 		row := fanOutRow(name, of[values.Word](name), capacity, n, 1, readers)
 		t.Rows = append(t.Rows, row)
 		for _, procs := range []int{1, 8} {
@@ -175,7 +191,7 @@ func processorsTable(n, readers int) *ratio.Table {
 				return row.Run()
 			}}
 			t.Rows = append(t.Rows, other)
-			if name != Channels && name != Disruptor {
+			if name != Channels && name != Disruptor && name != GoDisruptor {
 				t.Goals = append(t.Goals, ratio.Goal{Row: other.Name, Peer: name, AtMost: 1.25}) // a quarter is noise
 			}
 		}
@@ -208,7 +224,9 @@ func publishTable[T values.Value](n int) *ratio.Table {
 	t.Goals = []ratio.Goal{
 		{Row: Single, Peer: Slots, AtLeast: 3},
 		{Row: Overwrite, Peer: SlotsShared, AtLeast: 3},
+		{Row: Single, Peer: GoDisruptor, AtMost: 1.2},
 		{Row: Single, Peer: Disruptor, AtMost: 1.2},
+		{Row: Single16, Peer: GoDisruptor16, AtMost: 1.2},
 		{Row: Single16, Peer: Disruptor16, AtMost: 1.2},
 		{Row: Single, Unit: ratio.Bytes, AtMost: 0},
 		{Row: Overwrite, Unit: ratio.Bytes, AtMost: 0},
