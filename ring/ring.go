@@ -114,9 +114,23 @@ func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 // Cost: two atomic read-modify-writes (SingleWriter: one) and two loads, no allocation (Overwrite: none in steady state); see
 // BenchmarkAppend.
 func (r *Ring[T]) Append(ctx context.Context, v T) (sluice.Offset, error) {
-	n := r.tail.Lock()
+	n, ok := r.tail.TryLock()
+	if !ok || n >= r.limit || r.changed.Load() { // limit is looked at with the lock alone
+		return r.appendSlow(ctx, v, n, ok)
+	}
+	r.slots[n&r.mask] = v
+	r.tail.Unlock(n + 1)
+	r.wake()
+	return sluice.Offset(n), nil
+}
+
+// appendSlow is Append where others have the tail, or there may be no room. It is apart so that the usual way makes no call
+// and keeps everything in registers.
+func (r *Ring[T]) appendSlow(ctx context.Context, v T, n int64, locked bool) (_ sluice.Offset, err error) {
+	if !locked {
+		n = r.tail.Lock()
+	}
 	if n >= r.limit || r.changed.Load() {
-		var err error
 		if n, err = r.makeRoom(ctx, n, 1); err != nil {
 			return 0, err
 		}

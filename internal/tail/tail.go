@@ -41,6 +41,16 @@ func (t *Tail) Init(next int64, single bool) {
 // Next returns the published end.
 func (t *Tail) Next() int64 { return int64(t.word.Load() >> 1) }
 
+// TryLock is Lock that does not wait: it reports whether it has the word. It is small enough to be inlined, which Lock is not
+// without single, and an append notices that.
+func (t *Tail) TryLock() (next int64, ok bool) {
+	if t.single {
+		return t.end, true
+	}
+	w := t.word.Load()
+	return int64(w >> 1), w&lockedBit == 0 && t.word.CompareAndSwap(w, w|lockedBit)
+}
+
 // Lock returns the end, which does not move until Unlock. Hold it for nanoseconds; else use LockLong.
 func (t *Tail) Lock() int64 {
 	if t.single {
@@ -50,9 +60,8 @@ func (t *Tail) Lock() int64 {
 }
 
 func (t *Tail) lockShared() int64 {
-	w := t.word.Load()
-	if w&lockedBit == 0 && t.word.CompareAndSwap(w, w|lockedBit) {
-		return int64(w >> 1)
+	if next, ok := t.TryLock(); ok {
+		return next
 	}
 	return t.lockSlow()
 }
