@@ -41,6 +41,31 @@ func BenchmarkAll(b *testing.B) {
 	})
 }
 
+func BenchmarkEntries(b *testing.B) {
+	benchRead(b, func(ctx context.Context, c *sluice.Cursor[int]) (n int) {
+		for _, err := range c.Entries(ctx) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			n++
+		}
+		return n
+	})
+}
+
+func BenchmarkBacklog(b *testing.B) {
+	benchRead(b, func(ctx context.Context, c *sluice.Cursor[int]) (n int) {
+		values, why := c.Backlog(ctx)
+		for range values {
+			n++
+		}
+		if err := why(); err != nil {
+			b.Fatal(err)
+		}
+		return n
+	})
+}
+
 func BenchmarkBatches(b *testing.B) {
 	benchRead(b, func(ctx context.Context, c *sluice.Cursor[int]) (n int) {
 		for batch, err := range c.Batches(ctx) {

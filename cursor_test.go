@@ -340,3 +340,33 @@ func TestOpeningBeyondTheEnd(t *testing.T) {
 		c.Close()
 	}
 }
+
+// What a loop ended with is forgotten when its sequence is ranged over again.
+func TestSecondLoopForgetsWhy(t *testing.T) {
+	log, _ := numbers(t, 40)
+	for name, way := range map[string]func(*sluice.Cursor[int], context.Context) (iter.Seq[int], func() error){
+		"Values":  (*sluice.Cursor[int]).Values,
+		"Backlog": (*sluice.Cursor[int]).Backlog,
+	} {
+		c := log.Cursor(sluice.At(41))
+		defer c.Close()
+		values, why := way(c, t.Context())
+		if got := slices.Collect(values); len(got) != 0 || why() == nil {
+			t.Errorf("%s() yields %v, %v, want nothing and a RangeError", name, got, why())
+		}
+		if err := c.Seek(sluice.Oldest()); err != nil {
+			t.Fatal(err)
+		}
+		for v := range values {
+			if why() != nil {
+				t.Errorf("%s(): %v at %d, want nil while the loop runs", name, why(), v)
+			}
+			if v == 39 {
+				break
+			}
+		}
+		if why() != nil || c.Offset() != 40 {
+			t.Errorf("%s() was left with %v at %d, want nil at 40", name, why(), c.Offset())
+		}
+	}
+}
