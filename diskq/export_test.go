@@ -74,6 +74,11 @@ func DecodeFrame(b []byte, id uint64, pos int64) (payload []byte, size int, ok b
 	return f.payload, n, ok
 }
 
+// CutPlain is what readers cut plain records off a window with.
+func CutPlain(dst [][]byte, b []byte, id uint64, pos int64, index uint32, trust int) (n, size int) {
+	return cutPlain(dst, b, id+uint64(pos), index, trust)
+}
+
 // EncodeFooter returns a footer with so many places, DecodeFooter how many one has.
 func EncodeFooter(places int) []byte {
 	return footer{places: make([]place, places)}.append(nil)

@@ -41,11 +41,16 @@ func checksum(id uint64, pos int64, word, index uint32, payload []byte) uint32 {
 	return crc32.Update(seed(id, pos, word, index), castagnoli, payload)
 }
 
-// seed is what a frame's checksum begins with. For one place, different (word, index) always have different h. It is a
-// function of its own so that the compiler can put it into the loops.
+// seed is what a frame's checksum begins with. For one place, different (word, index) always have different h. It and mix are
+// functions of their own so that the compiler can put them into the loops.
 func seed(id uint64, pos int64, word, index uint32) uint32 {
-	h := (id + uint64(pos)) * 0x9e3779b97f4a7c15
-	h ^= uint64(index)<<32 | uint64(word)
+	return mix(id+uint64(pos), uint64(index)<<32|uint64(word))
+}
+
+// mix is seed, of a frame's id plus its place, and its first eight bytes.
+func mix(place, begin uint64) uint32 {
+	h := place * 0x9e3779b97f4a7c15
+	h ^= begin
 	h *= 0xbf58476d1ce4e5b9
 	return uint32(h ^ h>>32)
 }

@@ -2,9 +2,7 @@ package diskq
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"sync/atomic"
 
@@ -218,34 +216,6 @@ func (r *reader[T]) stale() bool {
 	}
 	r.reread = r.w.pos
 	return true
-}
-
-// readPlain is readSegment as far as all is plain: whole records, in memory as they are, one behind the other. It stops at
-// whatever else there is.
-func (r *reader[T]) readPlain(off, end sluice.Offset) sluice.Offset {
-	w, batch := &r.w, *r.raw
-	i, pos := w.i, w.pos
-	for index := uint32(off - w.seg.first); off < end && len(batch) < maxBatch; index++ {
-		b := w.buf[i:w.n]
-		if len(b) < frameHeader {
-			break
-		}
-		word := binary.LittleEndian.Uint32(b)
-		n, ok := frameSize(word)
-		if !ok || kind(word&3) > kindPart || n > len(b)-frameHeader || binary.LittleEndian.Uint32(b[4:]) != index {
-			break
-		}
-		size := frameHeader + n
-		payload := b[frameHeader:size:size]
-		if i < w.trust && binary.LittleEndian.Uint32(b[8:]) != crc32.Update(seed(w.id, pos, word, index), castagnoli, payload) {
-			break
-		}
-		batch = append(batch, payload)
-		i, pos = i+size, pos+int64(size)
-		off++
-	}
-	*r.raw, w.i, w.pos = batch, i, pos
-	return off
 }
 
 // take appends a value to the batch.
