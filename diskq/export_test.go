@@ -169,3 +169,12 @@ func WithTailVersion(file []byte, v uint32) []byte {
 	binary.LittleEndian.PutUint32(b[halfUsed-4:], crc32.Checksum(b[8:halfUsed-4], castagnoli))
 	return b
 }
+
+// HeldUp reports whether an append waits for room, or somebody holds the file.
+func HeldUp[T any](q *DiskQueue[T]) bool {
+	if !q.w.writing.TryLock() {
+		return true
+	}
+	q.w.writing.Unlock()
+	return q.w.room.Waiting()
+}

@@ -134,7 +134,7 @@ func (w *writer) dropForRoom(size int) error {
 	w.writing.Lock()
 	defer w.writing.Unlock()
 	w.mu.Lock()
-	alone := !w.fitsQueueLocked(size) && len(w.all()) == 1
+	alone := !w.fitsQueueLocked(size) && len(w.all()) == 1 && w.n > w.b.seg.first
 	w.mu.Unlock()
 	if alone { // the last segment takes all the room
 		if err := w.rollNow(); err != nil {

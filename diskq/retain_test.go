@@ -3,6 +3,8 @@ package diskq_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -343,4 +345,47 @@ func TestMaxAgeTriesAgain(t *testing.T) {
 		}
 		must(t, q.Close())
 	})
+}
+
+// removing calls before ahead of each Remove, under no lock.
+type removing struct {
+	*fsx.Mem
+	before func()
+}
+
+func (r *removing) Remove(name string) error {
+	r.before()
+	return r.Mem.Remove(name)
+}
+
+// An append that comes while the last segment but the empty one is being dropped waits for its room; it is not too large.
+func TestAppendDuringADrop(t *testing.T) {
+	for _, when := range []diskq.WhenFull{diskq.Block, diskq.Fail, diskq.DropOldest} {
+		disk := &removing{Mem: newMem(), before: func() {}}
+		q := open(t, disk, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1, SegmentBytes: 4096, MaxBytes: 8192, WhenFull: when})
+		add(t, q, strings.Repeat("a", 3900))
+		done := make(chan error, 1)
+		disk.before = func() {
+			disk.before = func() {}
+			go func() {
+				_, err := q.Append(t.Context(), strings.Repeat("b", 3900))
+				done <- err
+			}()
+			for len(done) == 0 && !diskq.HeldUp(q) {
+				runtime.Gosched()
+			}
+		}
+		must(t, q.Empty())
+		err := <-done
+		if when == diskq.Fail && errors.Is(err, diskq.ErrFull) {
+			err = nil
+		}
+		if err != nil {
+			t.Errorf("WhenFull %d: Append() = %v, want nil", when, err)
+		}
+		if n := q.Stats().Segments; n != 1 {
+			t.Errorf("WhenFull %d: %d segments, want 1: the empty one is not left for another of its name", when, n)
+		}
+		must(t, q.Close())
+	}
 }

@@ -50,8 +50,8 @@ func (w *writer) turn(size, records int) (full bool, err error) {
 				return false, err
 			}
 			continue
-		case !w.fitsQueueLocked(size) && w.n == w.b.seg.first && len(w.all()) == 1:
-			// Nothing can be dropped: sessions that appended nothing left their sync points.
+		case !w.fitsQueueLocked(size) && w.n == w.b.seg.first && w.others == 0:
+			// Nothing can be dropped, nor is just now: sessions that appended nothing left their sync points.
 			err = fmt.Errorf("%w: %d bytes do not fit in a queue of MaxBytes %d, though it is empty", ErrTooLarge, size, w.o.MaxBytes)
 		case !w.fitsQueueLocked(size):
 			full = true
