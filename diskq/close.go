@@ -93,8 +93,8 @@ func (w *writer) commitLast() error {
 // sealLast marks the queue as closed, so that the next Open need not look through its end. Everything is on stable
 // storage. It reports whether the mark is there. Only a failed sync is an error: without room for a footer nothing is lost.
 func (w *writer) sealLast() (marked bool, err error) {
-	if !w.started {
-		return w.unmade == nil, nil
+	if !w.started { // it is as it was, unless a session was to begin and could not: then its first point may be there
+		return w.unmade == nil && w.tailFile == nil, nil
 	}
 	w.mu.Lock()
 	p := w.pointLocked()

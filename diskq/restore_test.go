@@ -231,3 +231,22 @@ func TestTailBehindAGap(t *testing.T) {
 		t.Errorf("the queue ends at %d instead of 10, and the epoch is the same", next)
 	}
 }
+
+// A session that could not begin may have left its first sync point, which says that there is a TAIL: so there is one.
+func TestEpochAfterASessionThatCouldNotBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mapping()
+		q := open(t, m, diskq.Options{SyncEvery: -1})
+		epoch := q.Epoch()
+		m.Inject(fsx.Nth(0, syscall.EIO, fsx.OpTruncate))
+		if _, err := q.Append(t.Context(), "refused"); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("Append() = %v, want EIO", err)
+		}
+		must(t, q.Close())
+		q = open(t, m, diskq.Options{SyncEvery: -1})
+		if q.Epoch() != epoch {
+			t.Error("the epoch is another, though nothing was lost")
+		}
+		add(t, q, "kept")
+	})
+}
