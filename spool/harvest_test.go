@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluice-go/sluice/internal/fsx"
 	"github.com/sluice-go/sluice/spool"
@@ -97,6 +98,9 @@ func opened(t failer, fsys fsx.FS, o spool.DirOptions) *spool.Dir {
 func openedOn(t failer, fsys fsx.FS, windows bool, o spool.DirOptions) *spool.Dir {
 	t.Helper()
 	o.Prefix = "p-"
+	if o.Timeout == 0 {
+		o.Timeout = time.Minute // outside of a bubble the machine may be slow
+	}
 	d, err := spool.OpenOn(spool.Disk(fsys, windows), "/out", o)
 	if err != nil {
 		t.Fatalf("Open() = %v, want nil", err)

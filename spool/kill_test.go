@@ -100,6 +100,7 @@ func killLoop(t *testing.T, variant string, o spool.DirOptions) {
 func killOptions(dir string, o spool.DirOptions) spool.DirOptions {
 	o.Prefix, o.Workers, o.BufferBytes, o.MaxFileBytes = "p-", 3, 2000, 20_000
 	o.MaxFileAge = 20 * time.Millisecond
+	o.Timeout, o.CloseWithin = time.Minute, time.Minute // of real time, on a real disk: nothing is refused because that is slow
 	if o.TempDir != "" {
 		o.TempDir = filepath.Join(dir, o.TempDir)
 	}
