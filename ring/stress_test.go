@@ -21,8 +21,8 @@ var stress = flag.Duration("stress", time.Second, "how long TestStress runs")
 func TestStress(t *testing.T) {
 	for name, o := range policies {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), *stress/time.Duration(len(policies)))
-			defer cancel()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
 			r := ring.New[[2]int64](200, o)
 			var wg sync.WaitGroup
 			var appended, received atomic.Int64
@@ -36,15 +36,22 @@ func TestStress(t *testing.T) {
 					}
 				})
 			}
+			atWork(*stress/time.Duration(len(policies)), &received)
+			cancel(context.DeadlineExceeded)
 			wg.Wait()
 			if _, next := r.Bounds(); int64(next) != appended.Load() {
 				t.Errorf("Bounds() = _, %v, want the %v that were appended", next, appended.Load())
 			}
-			if received.Load() == 0 || appended.Load() == 0 {
-				t.Errorf("appended %d, received %d: nothing was tested", appended.Load(), received.Load())
-			}
 			t.Logf("appended %d, received %d", appended.Load(), received.Load())
 		})
+	}
+}
+
+// atWork waits for d of real time, which is what these tests run on, and if the machine is busy until something was done.
+func atWork(d time.Duration, done *atomic.Int64) {
+	time.Sleep(d)
+	for done.Load() == 0 {
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -126,7 +133,7 @@ func stressRead(ctx context.Context, t *testing.T, r *ring.Ring[[2]int64], singl
 // A single writer at full speed with hardly any room, and cursors that are opened, or seek back, at any moment of an append:
 // each finds its own values, and the writer waits for it.
 func TestStressOpeningWithoutALock(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), *stress/4)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r := ring.New[int64](2, ring.Options{Policy: ring.Gated, SingleWriter: true})
 	var wg sync.WaitGroup
@@ -146,10 +153,9 @@ func TestStressOpeningWithoutALock(t *testing.T) {
 			}
 		})
 	}
+	atWork(*stress/4, &opened)
+	cancel()
 	wg.Wait()
-	if opened.Load() == 0 {
-		t.Error("no cursor was opened: nothing was tested")
-	}
 	t.Logf("opened %d cursors", opened.Load())
 }
 
