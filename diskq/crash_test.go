@@ -148,7 +148,7 @@ func checkKilled(t *testing.T, dir string, d diskq.Durability, acked sluice.Offs
 
 // checkFollower reads up to the end that another process left.
 func checkFollower(t *testing.T, c *sluice.Cursor[string], d diskq.Durability, end sluice.Offset) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for c.Offset() < end {
 		if v, err := c.Next(ctx); err != nil || v != "1 alone" && v[:2] != "3 " {

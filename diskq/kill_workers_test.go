@@ -349,7 +349,7 @@ func (x *trial) check(t *testing.T, ack bool) {
 
 // drain receives as much as Depth says, and wants that it is all.
 func (x *trial) drain(t *testing.T, w *witness, c *diskq.Consumer[string], ack bool) map[sluice.Offset]bool {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	come := map[sluice.Offset]bool{}
 	for n := c.Depth(); n > 0; n-- {

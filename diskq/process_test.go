@@ -54,7 +54,7 @@ func TestOtherProcess(t *testing.T) {
 	defer r.Close()
 	c := r.Cursor(sluice.Oldest())
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for c.Offset() < 10_000 { // some three segments
 		if v, err := c.Next(ctx); err != nil || v != "1 alone" && !strings.HasPrefix(v, "3 ") {

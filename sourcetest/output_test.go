@@ -21,7 +21,7 @@ func TestInChild(t *testing.T) {
 		t.Skip("only for the child process of TestFailureOutput")
 	}
 	if fault(f) == neverWaits {
-		sourcetest.SetEndless(time.Second)
+		sourcetest.SetEndless(5 * time.Second) // by then its readers surely run, and show where
 	}
 	sourcetest.Test(t, unlimited.config(fault(f)))
 }

@@ -205,9 +205,12 @@ func (k *trial[T]) labelGoroutines() (end func()) {
 	pprof.SetGoroutineLabels(ctx)
 	rec := k.TB.(*recorder)
 	rec.atEnd = func() {
-		// A goroutine that was told to end needs a moment, and there is nothing to wait for: so ask again for a while.
+		// A goroutine that was told to end needs a moment, and there is nothing to wait for: so ask again for a while, and
+		// often, as this process may stand still for that long.
 		var left string
-		for deadline := time.Now().Add(patience / 10); time.Now().Before(deadline); runtime.Gosched() {
+		deadline := time.Now().Add(patience / 10)
+		for n := 0; n < 100 || time.Now().Before(deadline); n++ {
+			runtime.Gosched()
 			if left = labelled(label); left == "" {
 				return
 			}

@@ -41,7 +41,7 @@ func TestNoJobIsLost(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(20 * time.Second); lines(t, dir) < was+50; { // it has begun to work
+		for deadline := time.Now().Add(2 * time.Minute); lines(t, dir) < was+50; { // it has begun to work
 			if time.Now().After(deadline) {
 				t.Fatal("the program does not work")
 			}
