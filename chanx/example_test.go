@@ -122,10 +122,10 @@ func ExampleBridge() {
 	// c
 }
 
-// Rows for a database: up to 100 at once, none later than a second.
+// Rows for a database: up to two at once, none later than a minute.
 func ExampleBatches() {
 	rows := of("a", "b", "c", "d", "e")
-	for batch := range chanx.Batches(context.Background(), rows, 2, time.Second) {
+	for batch := range chanx.Batches(context.Background(), rows, 2, time.Minute) {
 		fmt.Println(batch)
 	}
 	// Output:

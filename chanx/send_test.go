@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -250,16 +251,20 @@ func TestForEach(t *testing.T) {
 			if at == 0 {
 				at = runtime.GOMAXPROCS(0)
 			}
-			var sum, now, most atomic.Int64
+			var sum, now atomic.Int64
+			var mu sync.Mutex
+			most := int64(0)
 			err := chanx.ForEach(t.Context(), closed(1, 2, 3, 4, 0, 0, 0, 0), workers, func(_ context.Context, v int) error {
-				most.Store(max(most.Load(), now.Add(1)))
+				mu.Lock()
+				most = max(most, now.Add(1))
+				mu.Unlock()
 				time.Sleep(time.Second)
 				sum.Add(int64(v))
 				now.Add(-1)
 				return nil
 			})
-			if err != nil || sum.Load() != 10 || most.Load() != int64(min(at, 8)) {
-				t.Errorf("ForEach() with %d workers = %v, sum %d, %d at once, want nil, 10, %d", workers, err, sum.Load(), most.Load(), min(at, 8))
+			if err != nil || sum.Load() != 10 || most != int64(min(at, 8)) {
+				t.Errorf("ForEach() with %d workers = %v, sum %d, %d at once, want nil, 10, %d", workers, err, sum.Load(), most, min(at, 8))
 			}
 		}
 	})

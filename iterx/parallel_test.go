@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -91,17 +92,21 @@ func TestWorkersRunAtTheSameTime(t *testing.T) {
 		if name == "Prefetch" {
 			t.Skip("it has no workers")
 		}
-		var now, most atomic.Int32
+		var now atomic.Int32
+		var mu sync.Mutex
+		most := int32(0)
 		second := func(_ context.Context, v int) (int, error) {
-			most.Store(max(most.Load(), now.Add(1)))
+			mu.Lock()
+			most = max(most, now.Add(1))
+			mu.Unlock()
 			time.Sleep(time.Second)
 			now.Add(-1)
 			return v, nil
 		}
 		start := time.Now()
 		vs, err := iterx.TryCollect(m(t.Context(), until(8), iterx.Parallel{Workers: 4}, second))
-		if took := time.Since(start); len(vs) != 8 || err != nil || took != 2*time.Second || most.Load() != 4 {
-			t.Errorf("%v, %v in %v, %d at once, want 8 values in 2s, 4 at once", vs, err, took, most.Load())
+		if took := time.Since(start); len(vs) != 8 || err != nil || took != 2*time.Second || most != 4 {
+			t.Errorf("%v, %v in %v, %d at once, want 8 values in 2s, 4 at once", vs, err, took, most)
 		}
 	})
 }
