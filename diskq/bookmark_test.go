@@ -26,7 +26,7 @@ func TestDamagedPositions(t *testing.T) {
 	m := newMem()
 	q := open(t, m, diskq.Options{})
 	add(t, q, values(20)...)
-	c := consume(t, q, diskq.ConsumerOptions{SaveAfter: 1})
+	c := consume(t, q, diskq.ConsumerOptions{SaveAfter: 1, SaveEvery: -1})
 	for i := range 10 {
 		must(t, receive(t, c, sluice.Offset(i), 1).Ack())
 		if i == 4 {
