@@ -31,25 +31,27 @@ var large = string(make([]byte, 2000))
 func TestUndoneRollStaysAway(t *testing.T) {
 	for _, d := range []diskq.Durability{diskq.Written, diskq.Durable} {
 		for seed := range uint64(40) {
-			m := newMem()
-			q := open(t, m, diskq.Options{Durability: d, SegmentBytes: 4096, SyncEvery: -1})
-			n := fillSegment(t, q)
-			files := m.Open()
-			m.Inject(fsx.Nth(0, syscall.ENOSPC, fsx.OpWrite)) // the header of the next segment
-			if _, err := q.Append(t.Context(), large); !errors.Is(err, syscall.ENOSPC) {
-				t.Fatalf("Append() = %v, want ENOSPC", err)
-			}
-			m.Inject(nil)
-			if m.Open() != files {
-				t.Errorf("%d files are open, %d before", m.Open(), files)
-			}
-			add(t, q, "small", "smaller") // they fit in the last one
-			must(t, q.Sync(t.Context()))
-			r, err := readAll(open(t, m.PowerCut(seed), diskq.Options{}))
-			must(t, err)
-			if int(r.next) != n+2 || r.values[r.next-1] != "smaller" || len(r.gaps) > 0 {
-				t.Fatalf("%v, seed %d: the queue ends at %d, with gaps %v, want %d and none", d, seed, r.next, r.gaps, n+2)
-			}
+			synctest.Test(t, func(t *testing.T) { // so that no late sync point is the write that fails
+				m := newMem()
+				q := open(t, m, diskq.Options{Durability: d, SegmentBytes: 4096, SyncEvery: -1})
+				n := fillSegment(t, q)
+				files := m.Open()
+				m.Inject(fsx.Nth(0, syscall.ENOSPC, fsx.OpWrite)) // the header of the next segment
+				if _, err := q.Append(t.Context(), large); !errors.Is(err, syscall.ENOSPC) {
+					t.Fatalf("Append() = %v, want ENOSPC", err)
+				}
+				m.Inject(nil)
+				if m.Open() != files {
+					t.Errorf("%d files are open, %d before", m.Open(), files)
+				}
+				add(t, q, "small", "smaller") // they fit in the last one
+				must(t, q.Sync(t.Context()))
+				r, err := readAll(open(t, m.PowerCut(seed), diskq.Options{}))
+				must(t, err)
+				if int(r.next) != n+2 || r.values[r.next-1] != "smaller" || len(r.gaps) > 0 {
+					t.Fatalf("%v, seed %d: the queue ends at %d, with gaps %v, want %d and none", d, seed, r.next, r.gaps, n+2)
+				}
+			})
 		}
 	}
 }
