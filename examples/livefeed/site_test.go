@@ -253,7 +253,7 @@ func (j *journal) Write(b []byte) (int, error) {
 // wait returns what was logged once it contains text.
 func (j *journal) wait(t testing.TB, text string) string {
 	t.Helper()
-	tooLong := time.After(time.Minute)
+	tooLong := time.After(3 * time.Minute)
 	for {
 		j.mu.Lock()
 		all, more := j.text.String(), j.more
