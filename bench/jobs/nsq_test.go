@@ -165,7 +165,7 @@ func TestMain(m *testing.M) {
 // child puts 1000 messages into both queues, and is done with 300.
 func child(dir string) error {
 	ctx := context.Background()
-	n := jobs.OpenNsq(dir, "q")
+	n := nsq.New("q", dir, 100<<20, 0, math.MaxInt32, 2500, time.Hour, silent) // jobs.OpenNsq, but for its sync after 2 s
 	q, err := diskq.Open(filepath.Join(dir, "diskq"), diskq.String(), diskq.Options{})
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func newNATS() Log {
 	})
 	check(err)
 	s.Start()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(time.Minute) {
 		panic("topics: the NATS server did not start")
 	}
 	l := &natsLog{server: s}
@@ -38,7 +38,7 @@ func newNATS() Log {
 }
 
 func (l *natsLog) connect() *nats.Conn {
-	nc, err := nats.Connect("", nats.InProcessServer(l.server))
+	nc, err := nats.Connect("", nats.InProcessServer(l.server), nats.Timeout(time.Minute))
 	check(err)
 	return nc
 }
