@@ -24,8 +24,8 @@
 //
 // # Durability
 //
-// [Written], the zero value, survives the end of the process, [Durable] the loss of power too, and [Buffered] is the
-// fastest: see [Durability], and docs/durability.md for which crash loses what. [DiskQueue.Sync] makes everything before
+// [Written], the zero value, survives the end of the process, [Durable] the loss of power too, and [Buffered] is fast also
+// where Written needs system calls: see [Durability], and docs/durability.md for which crash loses what. [DiskQueue.Sync] makes everything before
 // it durable.
 //
 // # Concurrency

@@ -23,8 +23,8 @@ const (
 	Written Durability = iota
 
 	// Buffered: Append returns when the value is in the queue's buffer, which is written when it holds 256 KiB and within
-	// 10 ms, also while a sync is under way: the fastest. kill -9 may take back that much, a power cut what it may take back
-	// with Written.
+	// 10 ms, also while a sync is under way: the fastest, but not by much where Written needs no system call. kill -9 may
+	// take back that much, a power cut what it may take back with Written.
 	Buffered
 
 	// Durable: Append returns when the value is on stable storage; concurrent appends share a sync. Nothing takes it back,

@@ -258,7 +258,7 @@ func (w *writer) kick() {
 	for _, c := range []chan struct{}{w.keeper, w.late} {
 		select {
 		case c <- struct{}{}:
-		default: // it will look in any case, or does not run
+		default: // it will look in any case
 		}
 	}
 }
