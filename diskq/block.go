@@ -1,6 +1,10 @@
 package diskq
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/sluice-go/sluice/internal/fsx"
+)
 
 // blockSize is how much of the end of a queue is in memory, and how much a reader reads at once. Past 256 KiB a larger
 // one gains nothing.
@@ -53,7 +57,7 @@ func (b *block) copyOut(dst []byte, from int64) (n int, err error) {
 	if b.file == nil {
 		return copy(dst, b.data[from:ready]), nil
 	}
-	err = b.file.m.Guard(func() { n = copy(dst, b.data[from:ready]) })
+	err = fsx.Guard(func() { n = copy(dst, b.data[from:ready]) })
 	return n, err
 }
 

@@ -3,6 +3,8 @@ package diskq
 import (
 	"context"
 	"fmt"
+
+	"github.com/sluice-go/sluice/internal/fsx"
 )
 
 // makeRoom does what keeps an append of that size out: it writes the block and begins another, or another segment, starts
@@ -101,7 +103,7 @@ func (w *writer) spareMapped(g *segment, base int64, size int) *block {
 	}
 	b.data = b.data[:size]
 	h := half{id: g.head.id, queue: w.queue, first: g.first, base: base, index: uint32(w.n - g.first), boot: w.boot}
-	if err := b.file.m.Guard(func() { h.put(b.head) }); err != nil {
+	if err := fsx.Guard(func() { h.put(b.head) }); err != nil {
 		return nil // it stays taken: nobody uses it any more
 	}
 	return b

@@ -151,7 +151,7 @@ func (w *writer) fillLocked(values int, payload func(i int) []byte) error {
 		return nil
 	}
 	used, n := w.used, w.n
-	err := w.b.file.m.Guard(func() { w.putAllLocked(values, payload) })
+	err := fsx.Guard(func() { w.putAllLocked(values, payload) })
 	if err != nil {
 		err = fmt.Errorf("diskq: the queue failed, and must be opened again: append: %w", err)
 		w.used, w.n = used, n
