@@ -22,11 +22,7 @@ import (
 // Memory that the system can't provide, here because somebody cut the file, is an error of the queue, and not the end of the
 // process. What had been written is there when it is opened again.
 func TestFaultInTheTail(t *testing.T) {
-	dir := t.TempDir()
-	needMap(t, dir)
-	q, err := diskq.Open(dir, diskq.String(), diskq.Options{SyncEvery: -1})
-	must(t, err)
-	defer q.Close()
+	dir, q := openMapped(t)
 	add(t, q, "safe")
 	must(t, q.Sync(t.Context()))
 	add(t, q, "perhaps")
@@ -42,6 +38,7 @@ func TestFaultInTheTail(t *testing.T) {
 	}
 	c := q.Cursor(sluice.Oldest())
 	defer c.Close()
+	var err error
 	for err == nil {
 		_, err = c.Next(t.Context())
 	}
@@ -95,6 +92,17 @@ func needMapped(t *testing.T, q *diskq.DiskQueue[string]) {
 	}
 }
 
+// openMapped opens a queue in a directory where files can be mapped, or ends the test.
+func openMapped(t *testing.T) (dir string, q *diskq.DiskQueue[string]) {
+	t.Helper()
+	dir = t.TempDir()
+	needMap(t, dir)
+	q, err := diskq.Open(dir, diskq.String(), diskq.Options{SyncEvery: -1})
+	must(t, err)
+	t.Cleanup(func() { q.Close() })
+	return dir, q
+}
+
 // needMap ends the test if no file can be mapped in that directory.
 func needMap(t *testing.T, dir string) {
 	t.Helper()
@@ -142,11 +150,7 @@ func TestCursorOfAFailedQueue(t *testing.T) {
 
 // Damage in the memory of a mapped file is damage, as anywhere: a page that was written, evicted and read back may differ.
 func TestDamageInMappedMemoryIsTold(t *testing.T) {
-	dir := t.TempDir()
-	needMap(t, dir)
-	q, err := diskq.Open(dir, diskq.String(), diskq.Options{SyncEvery: -1})
-	must(t, err)
-	defer q.Close()
+	dir, q := openMapped(t)
 	add(t, q, "aaaa", "bbbb", "cccc")
 	f, err := os.OpenFile(filepath.Join(dir, "TAIL"), os.O_RDWR, 0)
 	must(t, err)
@@ -165,11 +169,7 @@ func TestDamageInMappedMemoryIsTold(t *testing.T) {
 
 // Memory that can't be had is found by the write to the segment if nothing is appended meanwhile: that makes the queue fail too.
 func TestFaultWhileWriting(t *testing.T) {
-	at := t.TempDir()
-	needMap(t, at)
-	q, err := diskq.Open(at, diskq.String(), diskq.Options{SyncEvery: -1})
-	must(t, err)
-	defer q.Close()
+	at, q := openMapped(t)
 	add(t, q, "safe")
 	must(t, q.Sync(t.Context()))
 	add(t, q, "perhaps")
@@ -191,10 +191,7 @@ func mappedTails(t *testing.T, dir string) int {
 
 // Close gives the memory back.
 func TestCloseUnmaps(t *testing.T) {
-	dir := t.TempDir()
-	needMap(t, dir)
-	q, err := diskq.Open(dir, diskq.String(), diskq.Options{SyncEvery: -1})
-	must(t, err)
+	dir, q := openMapped(t)
 	add(t, q, values(100)...)
 	if mappedTails(t, dir) == 0 {
 		t.Fatal("nothing is mapped")
@@ -207,10 +204,7 @@ func TestCloseUnmaps(t *testing.T) {
 
 // A block that a reader is in is not used again, and its memory not given back, until he leaves.
 func TestReaderInABlock(t *testing.T) {
-	dir := t.TempDir()
-	needMap(t, dir)
-	q, err := diskq.Open(dir, diskq.String(), diskq.Options{SyncEvery: -1})
-	must(t, err)
+	dir, q := openMapped(t)
 	add(t, q, values(100)...)
 	look, mapped, leave := diskq.EnterTail(q)
 	if !mapped {
