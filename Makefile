@@ -19,7 +19,7 @@ consumers := $(consumers)|DamageCosts|Destroy|Moving|KilledInTheMiddle|Unbuffere
 # detector.
 soak:
 	go test -race -shuffle=on -count=200 -run Conformance -timeout 60m .
-	go test -race -shuffle=on -count=200 -run '$(consumers)' -rapid.checks 50 -timeout 60m ./diskq
+	go test -race -shuffle=on -count=200 -run '$(consumers)' -rapid.checks=50 -timeout 60m ./diskq
 	go test -race ./diskq -run TestKillWorkers -kills 200 -timeout 60m
 	go test -race -shuffle=on -count=20 -timeout 60m ./...
 	go test -race ./spool -run 'TestKill|Model' -kills 100 -rapid.checks 1000 -timeout 60m
