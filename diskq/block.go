@@ -26,7 +26,7 @@ type block struct {
 	data  []byte
 	ready atomic.Int64
 
-	// Of a block that lies in a tailFile, constant: that, which data is a part of, and where the slot's header is.
+	// Of a block that lies in a tailFile, constant: that, which data is a part of, and the header of its half.
 	file *tailFile
 	head []byte
 }

@@ -39,7 +39,7 @@ func (w *writer) restore(last *segment) (state tailState, err error) {
 		case err != nil:
 			return noTail, err
 		case !ok && !unused(data):
-			state = min(state, noTail)
+			state = noTail
 		case ok && h.first == last.first:
 			gap, err := w.restoreHalf(h, last, data[halfHeader:halfSize])
 			if err != nil && (h.boot == w.boot || w.boot == 0) {
