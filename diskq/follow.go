@@ -206,6 +206,13 @@ func (f *follower) look() error {
 		} else if err != nil {
 			return err
 		}
+		list, err := readDir(f.fs, f.dir)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		if replaced, err := f.compare(list); err != nil || replaced { // then it is no continuation of what was read
+			return err
+		}
 		f.add(g)
 		if err := f.enterSegment(g); err != nil {
 			return err
@@ -291,17 +298,14 @@ func (f *follower) relist() error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	last := list[len(list)-1]
-	if last.first < f.w.seg.first || last.first > f.w.seg.first && int64(last.first) < f.next.Load() {
-		return fmt.Errorf("%w: the queue goes on at %d, and %d was the end", ErrCutBack, last.first, f.next.Load())
-	}
-	replaced, err := f.replaced()
+	replaced, err := f.compare(list)
 	if err != nil {
 		return err
 	}
 	f.adopt(list, replaced)
 	f.first.Store(max(f.first.Load(), int64(list[0].first)))
-	if last = f.list[len(f.list)-1]; last == f.w.seg {
+	last := f.list[len(f.list)-1]
+	if last == f.w.seg {
 		return nil
 	}
 	if err := f.enterSegment(last); err != nil {
@@ -310,12 +314,32 @@ func (f *follower) relist() error {
 	return f.scan()
 }
 
-// replaced reports whether the last segment, of which nothing was read, has been replaced by another of that name.
+// compare returns ErrCutBack if what list says is not what was seen before: the queue goes on at an offset that was given out.
+// A crash leaves its mark where it cut, a segment that begins there, whatever was appended since. Else it reports whether the
+// last segment that was known, of which nothing was given out, has been replaced by another of that name.
+func (f *follower) compare(list []*segment) (replaced bool, err error) {
+	known, next := f.w.seg.first, sluice.Offset(f.next.Load())
+	for _, g := range list {
+		if g.first < next && f.find(g.first).first < g.first {
+			return false, cutBack(g.first, next)
+		}
+	}
+	if last := list[len(list)-1].first; last < known {
+		return false, cutBack(last, next)
+	}
+	if replaced, err = f.replaced(); replaced && known < next {
+		return false, cutBack(known, next)
+	}
+	return replaced, err
+}
+
+func cutBack(at, next sluice.Offset) error {
+	return fmt.Errorf("%w: the queue goes on at %d, and %d was the end", ErrCutBack, at, next)
+}
+
+// replaced reports whether the last segment that was known has been replaced by another of that name.
 func (f *follower) replaced() (bool, error) {
 	g := f.w.seg
-	if f.off > g.first {
-		return false, nil
-	}
 	file, err := f.fs.OpenFile(g.name, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
