@@ -27,6 +27,9 @@ var (
 	DestroyOn = destroy
 )
 
+// MaxOld is how many complete segments may wait to be sealed.
+const MaxOld = maxOld
+
 // A Piece is a frame of a segment file as the tests see it.
 type Piece struct {
 	Pos, End int64

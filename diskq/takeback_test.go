@@ -95,6 +95,39 @@ func TestAppendWithoutAName(t *testing.T) {
 	}
 }
 
+// Nor is it promised once the name can be synced: what a process that is killed then has written of the next append, behind a
+// sync point that is whole, is a torn end, and no damage.
+func TestAppendWithoutANameIsNotPromised(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Durable, SegmentBytes: 4096})
+		n := fillSegment(t, q)
+		m.Inject(fsx.From(0, syscall.EMFILE, fsx.OpSyncDir))
+		if _, err := q.Append(t.Context(), large); !errors.Is(err, syscall.EMFILE) {
+			t.Fatalf("Append() = %v, want EMFILE", err)
+		}
+		m.Inject(nil)
+		must(t, q.Sync(t.Context()))
+		m.Inject(func(c fsx.Call) error {
+			switch c.Op {
+			case fsx.OpWrite:
+				return &fsx.ShortWrite{N: 100, Err: syscall.EIO} // a sync point, and the beginning of the value
+			case fsx.OpTruncate:
+				return syscall.EIO
+			}
+			return nil
+		})
+		if _, err := q.Append(t.Context(), large); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("Append() = %v, want EIO", err)
+		}
+		left := open(t, m.Kill(), diskq.Options{})
+		if r, err := readAll(left); err != nil || int(r.next) != n || len(r.gaps) > 0 || left.Stats().Recovery.Cut == 0 {
+			t.Errorf("the queue ends at %d, with gaps %v, %v, and %d bytes were cut: want %d, none, nil, and some",
+				r.next, r.gaps, err, left.Stats().Recovery.Cut, n)
+		}
+	})
+}
+
 // Those who append while a commit is under way that fails get its error: their values lie behind the ones that are taken
 // back.
 func TestFailedCommitFailsWhoWaits(t *testing.T) {

@@ -1,0 +1,108 @@
+package diskq_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sluice-go/sluice/diskq"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// opening calls before ahead of each OpenFile, under no lock of its own.
+type opening struct {
+	*fsx.Mem
+	before func(name string, flag int)
+}
+
+func (o *opening) OpenFile(name string, flag int, perm fs.FileMode) (fsx.File, error) {
+	o.before(name, flag)
+	return o.Mem.OpenFile(name, flag, perm)
+}
+
+// While the keeper is busy complete segments wait to be sealed, but no more than a few: each has a descriptor, and what a power
+// cut may take. Then who appends seals them.
+func TestFewSegmentsWaitToBeSealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		o := diskq.Options{SegmentBytes: 4096, SyncEvery: -1, MaxAge: time.Hour}
+		q := open(t, m, o)
+		roll(t, q)
+		_, second := q.Bounds()
+		roll(t, q)
+		must(t, q.Close())
+		free := make(chan bool)
+		q = open(t, &opening{Mem: m, before: func(name string, flag int) {
+			if name == segmentFile(second-1) && flag == os.O_RDONLY { // by the keeper, which looks how old it is
+				<-free
+			}
+		}}, o)
+		most := 0
+		for range 3 * diskq.MaxOld {
+			roll(t, q)
+			synctest.Wait()
+			report, err := diskq.InspectOn(m, dir)
+			must(t, err)
+			waiting := -1 // the last one does not
+			for _, s := range report.Segments {
+				if !s.Sealed {
+					waiting++
+				}
+			}
+			most = max(most, waiting)
+		}
+		close(free)
+		if most != diskq.MaxOld {
+			t.Errorf("%d segments waited to be sealed, want %d at most, and that many", most, diskq.MaxOld)
+		}
+		must(t, q.Close())
+	})
+}
+
+// The footer of a segment may be smaller than was thought: who waits for that room gets it when the segment is sealed.
+func TestSealingMakesRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		syncing, free := make(chan bool), make(chan bool)
+		hold := false
+		q := open(t, &hookFS{Mem: newMem(), before: func(op fsx.Op, name string) error {
+			if hold && op == fsx.OpSync && name == firstSegment {
+				hold = false
+				syncing <- true
+				<-free
+			}
+			return nil
+		}}, diskq.Options{SegmentBytes: 8192, MaxBytes: 12 << 10, SyncEvery: -1})
+		add(t, q, value(0))
+		hold = true
+		roll(t, q)
+		<-syncing // about to seal the first segment
+		noWait, cancel := context.WithCancel(t.Context())
+		cancel()
+		for n := 4096; ; n-- { // up to the last byte
+			if _, err := q.Append(noWait, string(make([]byte, n))); err == nil {
+				break
+			} else if !errors.Is(err, context.Canceled) {
+				t.Fatalf("Append() = %v, want nil, or that it would have to wait", err)
+			}
+		}
+		done := make(chan error, 1)
+		go func() {
+			_, err := q.Append(t.Context(), "")
+			done <- err
+		}()
+		synctest.Wait()
+		if len(done) > 0 {
+			t.Fatalf("Append() = %v, want that it waits for room", <-done)
+		}
+		free <- true
+		synctest.Wait()
+		if len(done) == 0 {
+			t.Fatal("the segment is sealed, and Append waits on")
+		}
+		must(t, <-done)
+	})
+}
