@@ -393,14 +393,3 @@ func (h *history) reopen() error {
 	}
 	return err
 }
-
-// powerOn opens the queue again if the power has gone.
-func (h *history) powerOn(seed uint64) error {
-	if !h.armed {
-		return nil
-	}
-	if _, err := h.m.Stat("/"); errors.Is(err, fsx.ErrPowerCut) {
-		return h.powerCut(seed)
-	}
-	return nil
-}

@@ -1,6 +1,7 @@
 package diskq_test
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/sluice-go/sluice"
@@ -11,6 +12,17 @@ import (
 func (h *history) kill() error { return h.after(h.m.Kill(), false) }
 
 func (h *history) powerCut(seed uint64) error { return h.after(h.m.PowerCut(seed), true) }
+
+// powerOn opens the queue again if the power has gone.
+func (h *history) powerOn(seed uint64) error {
+	if !h.armed {
+		return nil
+	}
+	if _, err := h.m.Stat("/"); errors.Is(err, fsx.ErrPowerCut) {
+		return h.powerCut(seed)
+	}
+	return nil
+}
 
 // reborn goes on with another file system, on which nothing fails.
 func (h *history) reborn(m *fsx.Mem) {
