@@ -173,6 +173,9 @@ func WithTailVersion(file []byte, v uint32) []byte {
 	return b
 }
 
+// PutHalf stores the header of a half of the TAIL into b.
+func PutHalf(b []byte, base int64) { half{base: base}.put(b) }
+
 // HeldUp reports whether an append waits for room, or somebody holds the file.
 func HeldUp[T any](q *DiskQueue[T]) bool {
 	if !q.w.writing.TryLock() {

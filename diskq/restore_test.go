@@ -250,3 +250,44 @@ func TestEpochAfterASessionThatCouldNotBegin(t *testing.T) {
 		add(t, q, "kept")
 	})
 }
+
+// Nor does it matter where in the header: that is whole, or begins with zeros.
+func TestHeaderOfAHalfIsWholeOrZeros(t *testing.T) {
+	for n := 8; n < 64; n++ {
+		header := make([]byte, 64)
+		diskq.PutHalf(header, 4096)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("a header is put into %d bytes", n)
+				}
+			}()
+			diskq.PutHalf(header[:n:n], 8192) // which ends in the middle
+		}()
+		if !bytes.Equal(header[:8], make([]byte, 8)) {
+			t.Errorf("killed behind byte %d: the header begins with %q, want zeros", n, header[:8])
+		}
+	}
+}
+
+// A TAIL that can't be read is not one that is missing: Open fails, and when it can be read all is there.
+func TestOpenWithATailThatCantBeRead(t *testing.T) {
+	files := killed(t, values(10))
+	for _, op := range []fsx.Op{fsx.OpOpen, fsx.OpRead, fsx.OpClose} {
+		m := diskWith(t, files)
+		m.Inject(func(c fsx.Call) error {
+			if c.Op == op && c.Name == tailName {
+				return syscall.EIO
+			}
+			return nil
+		})
+		if _, err := diskq.Open(dir, diskq.String(), diskq.On(diskq.Options{}, m)); !errors.Is(err, syscall.EIO) {
+			t.Errorf("%v: Open() = %v, want EIO", op, err)
+		}
+		m.Inject(nil)
+		q := open(t, m, diskq.Options{})
+		if _, next := q.Bounds(); next != 10 || q.Stats().Recovery.NewEpoch {
+			t.Errorf("%v: the queue ends at %d, new epoch %v: want 10, false", op, next, q.Stats().Recovery.NewEpoch)
+		}
+	}
+}
