@@ -31,6 +31,26 @@ func TestMaxAgeOfAQueueAtRest(t *testing.T) {
 	})
 }
 
+// An empty queue has nothing to leave and nothing to drop: it does nothing at all.
+func TestMaxAgeOfAnEmptyQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{MaxAge: time.Hour})
+		add(t, q, value(0))
+		time.Sleep(2 * time.Hour)
+		if first, next := q.Bounds(); first != 1 || next != 1 {
+			t.Fatalf("Bounds() = %d, %d after two hours, want 1, 1", first, next)
+		}
+		ops := m.Ops()
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+		if got := m.Ops() - ops; got != 0 {
+			t.Errorf("%d operations of the file system in an idle day, want none", got)
+		}
+		must(t, q.Close())
+	})
+}
+
 // The sync point that begins a session is a place that Since knows: what lies behind a pause does not bring along what lies before.
 func TestSinceTheSessionBegan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -319,6 +319,34 @@ func TestLatePointBehindAnAppendUnderWay(t *testing.T) {
 	})
 }
 
+// A late sync point that can't be written is written with the next append: there is no hole in the file.
+func TestLatePointThatCantBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Durable})
+		add(t, q, "a")
+		var tries atomic.Int64
+		m.Inject(func(c fsx.Call) error {
+			if c.Op == fsx.OpWrite && tries.Add(1) == 1 {
+				return syscall.EIO
+			}
+			return nil
+		})
+		time.Sleep(20 * time.Millisecond)
+		synctest.Wait()
+		if n := tries.Load(); n != 1 {
+			t.Errorf("the point was tried %d times, want once", n)
+		}
+		add(t, q, "b")
+		pieces, err := diskq.Pieces(m, dir, 0)
+		must(t, err)
+		if n := len(pieces); n < 3 || !pieces[n-1].Record || pieces[n-1].Offset != 1 || pieces[n-2].Record {
+			t.Errorf("the file holds %+v, want a sync point before the last of two values", pieces)
+		}
+		must(t, q.Close())
+	})
+}
+
 // What a failed append gives back of the room that was taken is taken again.
 func TestPreallocateBehindAFailedAppend(t *testing.T) {
 	m := newMem()
