@@ -146,6 +146,14 @@ func TestKilledInABatch(t *testing.T) {
 		if r, err := readAll(q); err != nil || r.next != 1 || len(r.gaps) > 0 {
 			t.Errorf("%d values, gaps %v, %v: want 1, none, nil", r.next, r.gaps, err)
 		}
+		const frameHeader = 12
+		want := int64(0)
+		for _, v := range values(9) { // those that are whole
+			want += int64(frameHeader + len(v))
+		}
+		if got := q.Stats().Recovery.Cut; got != want {
+			t.Errorf("%d bytes were cut, want %d", got, want)
+		}
 	})
 }
 
