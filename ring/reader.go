@@ -16,6 +16,7 @@ type waiting[T any] struct {
 	bad  error // the position could not be resolved; cleared by Seek
 
 	parks  int // how often it parks before it yields again
+	vain   int // parks behind the next yield that brings nothing
 	closed atomic.Bool
 	seat   notify.Seat
 }
@@ -53,15 +54,21 @@ func (w *waiting[T]) Wait(ctx context.Context) error {
 // yield lets others run, once, and reports whether there is something to read then: that costs less than to park and be
 // woken. It pays where readers share processors with the writers, who then fill half a ring. A reader with a processor to
 // itself would come back for a few values and take the tail's cache line from the writers: so one whose yield brought
-// little parks the next times.
+// few parks the next times. A yield that brought none took nothing, as no writer ran: its reader parks this once, and more
+// often where that happens again and again, as with a value now and then.
 func (w *waiting[T]) yield() bool {
 	if w.parks > 0 {
 		w.parks--
 		return false
 	}
 	runtime.Gosched()
-	if w.ring.tail.Next()-w.off < min(enough, w.ring.size/2) {
+	switch got := w.ring.tail.Next() - w.off; {
+	case got == 0:
+		w.parks, w.vain = w.vain, min(2*w.vain+1, parksInARow)
+	case got < min(enough, w.ring.size/2):
 		w.parks = parksInARow
+	default:
+		w.vain = 0
 	}
 	return w.ready()
 }
