@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/sluice-go/sluice/internal/spawn"
@@ -78,8 +79,8 @@ func (f *feed[T]) run(ctx context.Context) (outcome, error) {
 			return got, err
 		}
 		f.noteGap()
-		for n := 0; n < stride && c.i < len(c.batch); n++ {
-			if err := f.send(ctx, c.batch[c.i]); err != nil {
+		for n := 0; n < stride && c.i < len(c.hand); n++ {
+			if err := f.send(ctx, c.hand[c.i]); err != nil {
 				return cancelled, err
 			}
 			c.i++
@@ -117,7 +118,7 @@ func (f *feed[T]) noteGap() {
 	f.gaps = append(f.gaps, feedGap{f.sent, f.next, off})
 }
 
-// takeBack puts what was left in the channel before the cursor's window, with the gaps between and behind, and returns
+// takeBack puts what was left in the channel before what the cursor holds, with the gaps between and behind, and returns
 // what stop returns. The goroutine has ended, so the channel is closed.
 func (f *feed[T]) takeBack() error {
 	var left []T
@@ -144,11 +145,17 @@ func (f *feed[T]) keep(left []T) {
 	case off != f.next: // SkipGaps stepped over it
 		kept = append(kept, c.unmiss(&LagError{From: f.next, To: off}))
 	}
-	if c.i < len(c.batch) {
-		kept = append(kept, segment[T]{offset: c.Offset(), values: c.batch[c.i:]})
+	off := c.Offset()
+	if c.i < len(c.hand) {
+		kept = append(kept, segment[T]{offset: off, values: slices.Clone(c.hand[c.i:])})
+		off += Offset(len(c.hand) - c.i)
+	}
+	if len(c.lent) > 0 {
+		kept = append(kept, segment[T]{offset: off, values: c.lent})
 	}
 	c.kept = append(kept, c.kept...)
-	c.batch, c.i, c.base = nil, 0, kept[0].offset
+	c.empty()
+	c.base, c.lent = kept[0].offset, nil
 }
 
 // segments cuts left, the last values sent, at the gaps between them.

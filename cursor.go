@@ -21,21 +21,25 @@ import (
 type Cursor[T any] struct {
 	r Reader[T]
 
-	// The window: batch[i:] was lent by r and not handed out yet; base is the offset of batch[0]. The cursor's
-	// position is base+i, always. i moves before a value is handed out, so that a panic in a loop's body leaves the
-	// cursor behind the value that the body saw.
-	batch []T
-	i     int
-	base  Offset
+	// hand[i:] is read next; base is the offset of hand[0]. The cursor's position is base+i, always. i moves before a value
+	// is handed out, so that a panic in a loop's body leaves the cursor behind the value that the body saw. hand is the
+	// cursor's own memory: a loop takes values from it without being counted in, so it has nothing to undo however it ends.
+	// Slots behind len(hand) are zero.
+	hand []T
+	i    int
+	base Offset
+	size int // how large hand may grow
 
-	// kept is read before r is asked again: what Chan's stop found in the channel, and what stood behind it.
+	// What follows hand: lent is r's memory, touched only by who is counted in. kept is read before r is asked again: what
+	// Chan's stop found in the channel, and what stood behind it.
+	lent []T
 	kept []segment[T]
 
 	missed   int64
 	skipGaps bool
 
 	// state joins Close, which may come from anywhere, with the goroutine that reads. The rule of Reader is that no
-	// batch is touched after Close, so whoever reads is counted in (enter, leave), and r is closed by Close itself if
+	// batch is touched after Close, so whoever touches one is counted in (enter, leave), and r is closed by Close itself if
 	// nobody is inside or the one inside sleeps in r.Wait, where it holds no batch; else by the last one to leave.
 	// The two sides change the same word with read-modify-writes, so one of them always sees the other.
 	state     atomic.Uint32 // isClosed | isWaiting | n*inside
@@ -56,7 +60,7 @@ const (
 type outcome int
 
 const (
-	value     outcome = iota // the window holds one
+	value     outcome = iota // there is one
 	gap                      // of the source; reading goes on behind it
 	ended                    // the source, with nothing left to read, or the cursor
 	failed                   // with an error of the source's own
@@ -71,9 +75,10 @@ type segment[T any] struct {
 }
 
 // NewCursor returns a cursor over r, which it owns from then on. Implementations of [Source.Cursor] call it.
-// It costs two allocations. If the cursor becomes unreachable r is closed, so r must not refer to it.
+// It costs two allocations, and reading value by value memory for up to 64 values in 4 KiB (one value if that is larger), which
+// grows as there is more to read at once. If the cursor becomes unreachable r is closed, so r must not refer to it.
 func NewCursor[T any](r Reader[T]) *Cursor[T] {
-	c := &Cursor[T]{r: r, base: r.Offset()}
+	c := &Cursor[T]{r: r, base: r.Offset(), size: handSize[T]()}
 	c.cleanup = runtime.AddCleanup(c, func(r Reader[T]) { r.Close() }, r)
 	return c
 }
@@ -83,12 +88,10 @@ func NewCursor[T any](r Reader[T]) *Cursor[T] {
 // At the end it returns [ErrClosed] itself, not an error that wraps it.
 // After a gap the cursor stays usable and goes on behind it.
 func (c *Cursor[T]) Next(ctx context.Context) (v T, err error) {
-	c.enter()
-	defer c.leave()
 	if got, err := c.await(ctx); got != value {
 		return v, err
 	}
-	v = c.batch[c.i]
+	v = c.hand[c.i]
 	c.i++
 	return v, nil
 }
@@ -96,12 +99,10 @@ func (c *Cursor[T]) Next(ctx context.Context) (v T, err error) {
 // TryNext is [Cursor.Next] that never waits: ok reports whether there was a value.
 // With neither a value nor an error there is nothing now.
 func (c *Cursor[T]) TryNext() (v T, ok bool, err error) {
-	c.enter()
-	defer c.leave()
-	if ok, err := c.fetch(); !ok {
+	if ok, err := c.fetch(handful); !ok {
 		return v, false, err
 	}
-	v = c.batch[c.i]
+	v = c.hand[c.i]
 	c.i++
 	return v, true, nil
 }
@@ -127,7 +128,8 @@ func (c *Cursor[T]) Seek(p Position) error {
 	if err := c.r.Seek(p); err != nil {
 		return err
 	}
-	c.batch, c.i, c.base, c.kept = nil, 0, c.r.Offset(), nil
+	c.empty()
+	c.base, c.lent, c.kept = c.r.Offset(), nil, nil
 	return nil
 }
 
@@ -142,7 +144,9 @@ func (c *Cursor[T]) Missed() int64 { return c.missed }
 
 // Close ends the cursor: a read that waits is woken, a loop stops within 16 values (Batches: when its body returns), and
 // later reads return [ErrClosed]. It may be called from any goroutine, does not wait for one that reads, and is idempotent.
-// While a loop runs, what the cursor holds in its store is released when the loop stops.
+// What the cursor holds in its store is released at once, also while the body of a loop runs or hangs; only a body of Batches
+// keeps its batch until it returns. So a writer that uses memory again to which values refer must not take a Close for the
+// end of the bodies.
 //
 // A cursor that becomes unreachable is closed by the garbage collector in its own time, and if the context that it waited with
 // refers to it, not before that ends; until then it may hold back a writer. So defer Close all the same, and always in a bubble of testing/synctest: the collector is outside of it, and so is
@@ -167,7 +171,7 @@ func (c *Cursor[T]) enter() { c.state.Add(inside) }
 
 func (c *Cursor[T]) leave() {
 	if c.state.Add(^(inside - 1)) == isClosed {
-		c.batch, c.kept = nil, nil // here, where nobody else can be reading them
+		c.lent, c.kept = nil, nil // here, where nobody else can be reading them
 		c.closeReader()
 	}
 }
@@ -180,19 +184,19 @@ func (c *Cursor[T]) closeReader() error {
 	return c.closeErr
 }
 
-// await returns value once the window holds one, c.batch[c.i], or what else it came to, with the error that the caller is
-// told. The caller has entered.
+// await returns value once hand holds one, hand[i], or what else it came to, with the error that the caller is told.
 func (c *Cursor[T]) await(ctx context.Context) (outcome, error) {
-	return c.awaitUntil(ctx, math.MaxInt64)
+	return c.awaitUntil(ctx, handful, math.MaxInt64)
 }
 
-// awaitUntil is await that waits only while the cursor is before that offset; there, and with nothing to read, it has ended.
-func (c *Cursor[T]) awaitUntil(ctx context.Context, until Offset) (outcome, error) {
+// awaitUntil is await for as much as p says. It waits only while the cursor is before that offset; there, and with nothing to
+// read, it has ended.
+func (c *Cursor[T]) awaitUntil(ctx context.Context, p portion, until Offset) (outcome, error) {
 	for {
 		if ctx.Err() != nil {
 			return cancelled, context.Cause(ctx)
 		}
-		if ok, err := c.fetch(); ok {
+		if ok, err := c.fetch(p); ok {
 			return value, nil
 		} else if err != nil {
 			return outcomeOf(err), err
@@ -219,43 +223,7 @@ func outcomeOf(err error) outcome {
 	return failed
 }
 
-// fetch reports whether the window holds a value, after asking the reader for a batch if it was empty.
-func (c *Cursor[T]) fetch() (bool, error) {
-	if c.closed() {
-		return false, ErrClosed
-	}
-	for c.i >= len(c.batch) {
-		switch err := c.refill(); {
-		case err != nil && !(c.skipGaps && isGap(err)):
-			return false, err
-		case err == nil && len(c.batch) == 0:
-			return false, nil
-		}
-	}
-	return true, nil
-}
-
-// refill replaces the window, which is used up, by the next batch, and moves and counts over a gap.
-func (c *Cursor[T]) refill() (err error) {
-	off := c.Offset()
-	c.batch, c.i, c.base = nil, 0, off // even if Poll panics
-	if len(c.kept) > 0 {
-		s := c.kept[0]
-		if c.kept = c.kept[1:]; len(c.kept) == 0 {
-			c.kept = nil
-		}
-		c.batch, err = s.values, s.gap
-	} else {
-		c.batch, err = c.r.Poll()
-	}
-	if from, to, ok := gapOf(err); ok {
-		c.missed += int64(to - from)
-		c.base = to
-	}
-	return err
-}
-
-// wait sleeps in the reader. While it does Close may close the reader: the window is empty.
+// wait sleeps in the reader. While it does Close may close the reader: nothing is lent.
 func (c *Cursor[T]) wait(ctx context.Context) (err error) {
 	defer func() {
 		if c.state.And(^isWaiting)&isClosed != 0 {
@@ -263,7 +231,7 @@ func (c *Cursor[T]) wait(ctx context.Context) (err error) {
 		}
 	}()
 	if c.state.Or(isWaiting)&isClosed != 0 {
-		return ErrClosed // Close did not see us waiting: leave closes the reader
+		return ErrClosed // Close did not see us waiting: it has closed the reader, or the last leave will
 	}
 	return c.r.Wait(ctx)
 }

@@ -44,7 +44,8 @@ type Log[T any] interface {
 // Reader is what a store implements, so that [NewCursor] can turn it into a cursor; programs read with [Cursor].
 // It hands out batches: a loop costs one indirect call for each batch, not for each value.
 //
-// A Reader is for one goroutine at a time, but Close may be called from any goroutine while Wait runs.
+// A Reader is for one goroutine at a time, but Close may be called from any goroutine while Wait or Bounds runs, and Bounds
+// after it.
 //
 // A position that can't be resolved when the reader is opened (see [Position.Resolve]) makes Poll return that error
 // until a Seek succeeds.
@@ -62,7 +63,8 @@ type Reader[T any] interface {
 	//	(nil, err)              final: the writer's own error, or a *RangeError; every later Poll returns it too
 	//
 	// A batch is lent: it is read-only, and valid until the next Poll, Seek or Close. Calling Poll again says that
-	// the previous batch was consumed; that is when a gated ring may use its slots again.
+	// the previous batch was consumed; that is when a gated ring may use its slots again. What its values refer to must
+	// outlive Close: the body of a loop may still use a value that it got before.
 	Poll() (batch []T, err error)
 
 	// Wait returns nil once Poll would return something other than (nil, nil), context.Cause(ctx) when ctx is done
@@ -80,7 +82,8 @@ type Reader[T any] interface {
 	Seek(p Position) error
 
 	// Close releases what the reader holds in its store and wakes a Wait. It is idempotent. Afterwards Poll, Wait
-	// and Seek return ErrClosed. [Cursor] calls it only while no batch is being read.
+	// and Seek return ErrClosed. [Cursor] calls it only while no batch is being read: it copies values out of one before a
+	// body gets them, but for Batches.
 	Close() error
 }
 
