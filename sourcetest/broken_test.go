@@ -62,6 +62,7 @@ const (
 	returnsCtxErr      fault = "Append returns ctx.Err(), not the cause"
 	appendsAfterCancel fault = "Append appends although ctx is done"
 	closedStillCounts  fault = "a closed cursor holds the writer back"
+	lentStillCounts    fault = "a closed cursor holds the writer back if a batch was lent to it"
 	closeLeavesWriters fault = "Close does not wake a waiting Append"
 
 	losesLastOnReopen   fault = "the last value is lost by closing"
@@ -134,6 +135,7 @@ var broken = []struct {
 	{returnsCtxErr, gated, "full"},
 	{appendsAfterCancel, gated, "full"},
 	{closedStillCounts, gated, "full"},
+	{lentStillCounts, gated, "full"},
 	{closeLeavesWriters, gated, "full"},
 	{losesLastOnReopen, durable, "reopen"},
 	{startsAgainOnReopen, durable, "reopen"},

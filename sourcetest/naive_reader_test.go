@@ -199,7 +199,7 @@ func (r *naiveReader[T]) Close() error {
 		return nil
 	}
 	r.closed = true
-	if !l.is(closedStillCounts) {
+	if !l.is(closedStillCounts) && !(l.is(lentStillCounts) && r.consumed < r.off) {
 		l.readers = slices.DeleteFunc(l.readers, func(o *naiveReader[T]) bool { return o == r })
 	}
 	if l.is(closesOthers) {

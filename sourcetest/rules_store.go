@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,8 +18,8 @@ import (
 func storeRules[T any]() []rule[T] {
 	return []rule[T]{{
 		name: "full",
-		law: "With Blocking, Append waits while there is no room, until the slowest cursor has consumed, is closed, or the log " +
-			"is; when ctx is done it returns context.Cause(ctx) and nothing was appended.",
+		law: "With Blocking, Append waits while there is no room, until the slowest cursor has consumed, is closed (be it in the " +
+			"middle of a loop's body), or the log is; when ctx is done it returns context.Cause(ctx) and nothing was appended.",
 		run: checkFull[T],
 	}, {
 		name: "reopen",
@@ -73,6 +74,31 @@ func (k *trial[T]) blocked(ctx context.Context) (wait func() (sluice.Offset, err
 	}
 }
 
+// hang starts a loop over c, which has values, whose body does not return before release, which waits for it.
+func (k *trial[T]) hang(c *sluice.Cursor[T]) (release func()) {
+	k.Helper()
+	entered, proceed := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(entered) })
+	ctx := k.ctx()
+	wait := k.start(func() {
+		defer enter()
+		for _, err := range c.All(ctx) {
+			if err != nil {
+				k.Fatalf("All gave %v, want a value", err)
+			}
+			enter()
+			<-proceed
+			return
+		}
+		k.Fatalf("All gave nothing, want a value")
+	})
+	<-entered
+	return sync.OnceFunc(func() {
+		close(proceed)
+		wait()
+	})
+}
+
 func checkFull[T any](k *trial[T]) {
 	if !k.Blocking {
 		k.Skip("the log never waits for readers")
@@ -116,9 +142,12 @@ func checkFull[T any](k *trial[T]) {
 
 	consume(fast)
 	wait = k.blocked(k.ctx())
+	release := k.hang(c)
+	defer release()
 	k.idle()
 	c.Close() // it no longer counts
 	appends(wait)
+	release()
 
 	k.fill()
 	wait = k.blocked(k.ctx())
