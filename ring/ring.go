@@ -166,6 +166,9 @@ func (r *Ring[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) 
 // *[sluice.LagError]. A negative n
 // panics; else the rules are those of [Ring.AppendAll].
 //
+// A fill that uses memory again to which old values of a gated ring refer may do so: every cursor is done with them, but for
+// the body of a loop whose cursor was closed meanwhile, which may still hold one.
+//
 // The slots are in place where they lie side by side; where the ring turns (Overwrite: at the end of a chunk) they are
 // copied there.
 func (r *Ring[T]) AppendFunc(ctx context.Context, n int, fill func(dst []T)) (first sluice.Offset, err error) {
