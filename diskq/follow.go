@@ -144,7 +144,7 @@ type follower struct {
 const relist = time.Second
 
 func (f *follower) open(codec string) error {
-	list, err := readDir(f.fs, f.dir)
+	list, err := readDirWhole(f.fs, f.dir)
 	if err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (f *follower) look() error {
 		} else if err != nil {
 			return err
 		}
-		list, err := readDir(f.fs, f.dir)
+		list, err := readDirWhole(f.fs, f.dir)
 		if err != nil || len(list) == 0 {
 			return err
 		}
@@ -294,7 +294,7 @@ func (f *follower) overDamage() (bool, error) {
 // behind a crash.
 func (f *follower) relist() error {
 	f.listed = time.Now()
-	list, err := readDir(f.fs, f.dir)
+	list, err := readDirWhole(f.fs, f.dir)
 	if err != nil || len(list) == 0 {
 		return err
 	}

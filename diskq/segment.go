@@ -172,6 +172,24 @@ func readDir(fsys fsx.FS, dir string) ([]*segment, error) {
 	return list, nil
 }
 
+// readDirWhole is readDir while somebody makes segments. One look is no snapshot: of two that are made meanwhile it may have the
+// second alone. But what is below the last name that one look has was there before the next.
+func readDirWhole(fsys fsx.FS, dir string) ([]*segment, error) {
+	before, err := readDir(fsys, dir)
+	if err != nil || len(before) == 0 {
+		return nil, err
+	}
+	list, err := readDir(fsys, dir)
+	n := len(list)
+	for n > 0 && list[n-1].first > before[len(before)-1].first {
+		n--
+	}
+	if n > 0 {
+		list[n-1].next.Store(openEnd)
+	}
+	return list[:n], err
+}
+
 func newSegment(dir string, first sluice.Offset, size int64) *segment {
 	s := &segment{name: join(dir, segmentName(first)), first: first}
 	s.next.Store(openEnd)
