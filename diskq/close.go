@@ -54,7 +54,7 @@ func (w *writer) leaveTailFile(marked bool) {
 	t := w.tailFile
 	w.tailFile = nil
 	if t != nil {
-		w.enterLocked(w.b.seg, w.endLocked(), 0)
+		w.enterLocked(w.b.seg, w.endLocked())
 	}
 	w.mu.Unlock()
 	if t != nil {
@@ -77,7 +77,7 @@ func (w *writer) commitLast() error {
 	defer w.mu.Unlock()
 	switch left := w.next.Load() - int64(w.inFile); {
 	case err == nil || left <= 0:
-	case w.b.file != nil:
+	case w.tailFile != nil:
 		err = fmt.Errorf("diskq: close: %d values are in the TAIL only, from where the next Open takes them: %w", left, err)
 	default:
 		err = fmt.Errorf("diskq: close: %d values are lost that were buffered: %w", left, err)

@@ -33,13 +33,13 @@ type direct[T any] interface {
 	bytes(v T) []byte
 	value(src []byte) T // is src
 
-	// keeps says that values are kept: what they were cut from is never used again. Else it is, by the next batch.
-	keeps() bool
+	// lends says that values are what lies in a reader's buffer, until the next batch does. Else they are copied out.
+	lends() bool
 }
 
 // Bytes is the codec of values that are bytes already. Values that are read may be kept, and belong to the reader. They
-// are cut from a block of up to 256 KiB, which one that is kept keeps alive: clone what is kept for long.
-// Cost: no allocation for a value, one for each such block.
+// are cut from a copy of up to 32 KiB, which one that is kept keeps alive: clone what is kept for long.
+// Cost: no allocation for a value, one for each such copy.
 func Bytes() Codec[[]byte] { return bytesCodec{} }
 
 type bytesCodec struct{}
@@ -49,7 +49,7 @@ func (bytesCodec) Append(dst []byte, v []byte) ([]byte, error) { return append(d
 func (bytesCodec) Decode(src []byte) ([]byte, error)           { return bytes.Clone(src), nil }
 func (bytesCodec) bytes(v []byte) []byte                       { return v }
 func (bytesCodec) value(src []byte) []byte                     { return src }
-func (bytesCodec) keeps() bool                                 { return true }
+func (bytesCodec) lends() bool                                 { return false }
 
 // LentBytes is [Bytes] for the fastest loops: values that are read are lent, and valid only until their cursor is asked for
 // more. So it is for loops whose body is done with a value when it ends. It is not for Chan, slices.Collect, or whatever
@@ -59,7 +59,7 @@ func LentBytes() Codec[[]byte] { return lentCodec{} }
 
 type lentCodec struct{ bytesCodec }
 
-func (lentCodec) keeps() bool { return false }
+func (lentCodec) lends() bool { return true }
 
 // String is the codec of strings. Reading one costs one allocation.
 func String() Codec[string] { return stringCodec{} }

@@ -1,11 +1,10 @@
 package diskq
 
 import (
-	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
-	"syscall"
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/internal/fsx"
@@ -54,7 +53,7 @@ func (w *writer) handOverLocked(g *group) {
 		w.mu.Lock()
 	}
 	if !g.done {
-		w.commitLocked()
+		w.commitLocked(math.MaxInt)
 	}
 	w.writing.Unlock()
 }
@@ -102,18 +101,21 @@ const maxGather = 64
 // On an error everything that was not published is taken back: no append that failed leaves a trace.
 func (w *writer) commit() error {
 	w.mu.Lock()
-	err := w.commitLocked()
+	err := w.commitLocked(math.MaxInt)
 	w.mu.Unlock()
 	w.wake()
 	return err
 }
 
 // commitLocked is commit by one who holds mu as well, which it lets go of while it writes and syncs. The caller wakes
-// readers when he has let go of mu.
-func (w *writer) commitLocked() error {
+// readers when he has let go of mu. Of a block that is full it may be told to write no more than up to there.
+func (w *writer) commitLocked(most int) error {
 	from, to, end, g, err := w.written, w.used, w.n, w.group, w.err
 	b, file := w.b, w.file
-	if from == to && err == nil {
+	if most < to {
+		to, end = most, max(w.inFile, w.last)
+	}
+	if from >= to && err == nil {
 		return nil
 	}
 	w.group = w.newGroupLocked()
@@ -132,7 +134,7 @@ func (w *writer) commitLocked() error {
 			w.point = true
 		}
 	}
-	if w.b.file != nil {
+	if w.b.mirror != nil {
 		w.stuck = err
 	}
 	if err != nil {
@@ -179,7 +181,7 @@ func (w *writer) takeBackLocked(g *group, err error) {
 		w.used, w.n = ready, sluice.Offset(w.next.Load())
 		w.written = min(w.written, ready)
 		w.b.seg.forget(w.endLocked())
-		w.point = true
+		w.point, w.run.known = true, false
 	}
 }
 
@@ -192,9 +194,6 @@ func (w *writer) write(file fsx.File, b *block, from, to int) error {
 	_, err := file.WriteAt(b.data[from:to], pos)
 	if err == nil {
 		return nil
-	}
-	if errors.Is(err, syscall.EFAULT) { // the block's memory can't be had: no later try would find it
-		return w.failed(fmt.Errorf("append: %w", err))
 	}
 	if int64(to) > b.ready.Load() {
 		w.syncing.Lock()

@@ -172,7 +172,7 @@ func (c *Consumer[T]) begin(b *bookmark) {
 	c.r = newReader(&c.q.w.segments, c.q.codec, sluice.At(c.out.head))
 	c.again = newReader(&c.q.w.segments, c.q.codec, sluice.Oldest())
 	for _, r := range []*reader[T]{c.r, c.again} { // also with LentBytes: a delivery outlives its batch
-		r.w.keeps, r.lends = true, false
+		r.lends = false
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	c.cancel = cancel

@@ -162,7 +162,7 @@ func EnterTail[T any](q *DiskQueue[T]) (look func() []byte, mapped bool, leave f
 		panic("the tail can't be entered")
 	}
 	ready := b.ready.Load()
-	return func() []byte { return append([]byte(nil), b.data[:ready]...) }, b.file != nil, b.leave
+	return func() []byte { return append([]byte(nil), b.data[:ready]...) }, b.mirror != nil, b.leave
 }
 
 // WithTailVersion returns a TAIL with another version in its first header.
@@ -184,3 +184,79 @@ func HeldUp[T any](q *DiskQueue[T]) bool {
 	q.w.writing.Unlock()
 	return q.w.room.Waiting()
 }
+
+// VerifiedByRuns returns how many bytes of a queue of one segment readers need not verify frame by frame.
+func VerifiedByRuns(fsys fsx.FS, dir string) (n int64, err error) {
+	list, err := readDir(fsys, dir)
+	if err != nil {
+		return 0, err
+	}
+	s := &segments{fs: fsys, dir: dir, files: files{fs: fsys, limit: 1}}
+	defer s.files.close()
+	w := window{s: s}
+	if err := w.enter(list[0], headerSize); err != nil {
+		return 0, err
+	}
+	for next := uint32(0); ; {
+		if _, err := w.verifyRun(true); err != nil {
+			return 0, err
+		}
+		f, size, st, err := w.frame()
+		switch {
+		case err != nil || st == atEnd || st == whole && f.kind == kindFooter:
+			return n, err
+		case st == damaged:
+			if _, err := w.resync(next); err != nil {
+				return n, err
+			}
+			continue
+		}
+		next = f.index + 1
+		if w.i < w.run {
+			n += int64(size)
+		}
+		w.skip(size)
+		w.due = f.kind == kindSync
+	}
+}
+
+// PinSpareHalf is a reader that stays in the half of the TAIL that is not the end, if there is one.
+func PinSpareHalf[T any](q *DiskQueue[T]) (release func()) {
+	w := q.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.tailFile == nil {
+		return func() {}
+	}
+	b := w.tailFile.spare(w.b)
+	return func() { b.pins.Store(0) }
+}
+
+// End returns where in the last segment the next frame goes.
+func End[T any](q *DiskQueue[T]) int64 {
+	q.w.mu.Lock()
+	defer q.w.mu.Unlock()
+	return q.w.endLocked()
+}
+
+// PointDue makes a sync point due.
+func PointDue[T any](q *DiskQueue[T]) {
+	q.w.mu.Lock()
+	defer q.w.mu.Unlock()
+	q.w.point = true
+}
+
+// Turn is the moment of an append at which there is room for it, and it is not there yet.
+func Turn[T any](q *DiskQueue[T]) error {
+	if err := q.w.begin(context.Background(), 100, 1); err != nil {
+		return err
+	}
+	q.w.mu.Unlock()
+	return nil
+}
+
+// SyncWritten syncs what is written.
+func SyncWritten[T any](q *DiskQueue[T]) error { return q.w.sync() }
+
+// Synced returns up to where all is on stable storage.
+func Synced[T any](q *DiskQueue[T]) sluice.Offset { return sluice.Offset(q.w.synced.Load()) }

@@ -22,11 +22,11 @@ var update = flag.Bool("update", false, "write the golden files of the current f
 const golden = "testdata/v1"
 
 func TestGoldenFiles(t *testing.T) {
-	for _, name := range []string{"closed", "killed", "killed-tail"} {
+	for _, name := range []string{"closed", "killed", "killed-tail", "summed"} {
 		t.Run(name, func(t *testing.T) {
 			m := fsx.NewMem(fsx.MemOptions{Maps: name == "killed-tail"})
 			var files map[string][]byte
-			synctest.Test(t, func(t *testing.T) { files = goldenFiles(t, writeGolden(t, m, name == "closed")) }) // in the year 2000
+			synctest.Test(t, func(t *testing.T) { files = goldenFiles(t, writeGolden(t, m, name)) }) // in the year 2000
 			at := filepath.Join(golden, name)
 			if *update {
 				must(t, os.RemoveAll(at))
@@ -35,35 +35,57 @@ func TestGoldenFiles(t *testing.T) {
 					must(t, os.WriteFile(filepath.Join(at, base), data, 0o644))
 				}
 			}
-			entries, err := os.ReadDir(at)
-			must(t, err)
-			if len(entries) != len(files) || len(files) < 2 {
-				t.Fatalf("%d files are written, want %d", len(files), len(entries))
+			want := readGolden(t, name)
+			if len(want) != len(files) || len(files) < 2 {
+				t.Fatalf("%d files are written, want %d", len(files), len(want))
 			}
-			old, tail := newMem(), make([]byte, 2*halfTail)
-			must(t, old.MkdirAll(dir, 0o700))
-			for _, e := range entries {
-				want, err := os.ReadFile(filepath.Join(at, e.Name()))
-				must(t, err)
-				if string(files[e.Name()]) != string(want) {
-					t.Errorf("%s is not written as it was", e.Name())
+			for base, data := range want {
+				if string(files[base]) != string(data) {
+					t.Errorf("%s is not written as it was", base)
 				}
-				if half, ok := strings.CutPrefix(e.Name(), "TAIL."); ok {
-					at, _ := strconv.Atoi(half)
-					copy(tail[at*halfTail:], want)
-					continue
-				}
-				must(t, fsx.WriteFile(old, filepath.Join(dir, e.Name()), want))
 			}
-			if name == "killed-tail" {
-				must(t, fsx.WriteFile(old, tailName, tail))
-			}
-			checkGolden(t, old)
+			checkGolden(t, goldenDisk(t, want, halfTail))
 		})
 	}
 }
 
-func writeGolden(t *testing.T, m *fsx.Mem, closed bool) *fsx.Mem {
+// A TAIL whose halves have no room for what lies across the end of a piece, as they were made at first, is read.
+func TestGoldenTailOfBefore(t *testing.T) {
+	checkGolden(t, goldenDisk(t, readGolden(t, "killed-tail-256k"), 4096+262144))
+}
+
+func readGolden(t *testing.T, name string) map[string][]byte {
+	t.Helper()
+	at := filepath.Join(golden, name)
+	entries, err := os.ReadDir(at)
+	must(t, err)
+	files := map[string][]byte{}
+	for _, e := range entries {
+		files[e.Name()], err = os.ReadFile(filepath.Join(at, e.Name()))
+		must(t, err)
+	}
+	return files
+}
+
+// goldenDisk returns a disk with those files, of which halves make up a TAIL.
+func goldenDisk(t *testing.T, files map[string][]byte, half int) *fsx.Mem {
+	t.Helper()
+	m, tail := newMem(), make([]byte, 2*half)
+	must(t, m.MkdirAll(dir, 0o700))
+	for base, data := range files {
+		if n, ok := strings.CutPrefix(base, "TAIL."); ok {
+			i, err := strconv.Atoi(n)
+			must(t, err)
+			copy(tail[i*half:], data)
+			must(t, fsx.WriteFile(m, tailName, tail))
+			continue
+		}
+		must(t, fsx.WriteFile(m, filepath.Join(dir, base), data))
+	}
+	return m
+}
+
+func writeGolden(t *testing.T, m *fsx.Mem, name string) *fsx.Mem {
 	id := uint64(0)
 	draw := func() uint64 {
 		id += 0x0123456789abcdef
@@ -78,6 +100,9 @@ func writeGolden(t *testing.T, m *fsx.Mem, closed bool) *fsx.Mem {
 	for _, v := range values(60) {
 		one(v)
 	}
+	if name == "summed" { // the sync point that comes now has the checksum of those before
+		must(t, q.Sync(t.Context()))
+	}
 	if _, err := q.AppendAll(t.Context(), values(70)[60:]); err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +111,7 @@ func writeGolden(t *testing.T, m *fsx.Mem, closed bool) *fsx.Mem {
 	}
 	must(t, q.Sync(t.Context()))
 	one("")
-	if closed {
+	if name == "closed" {
 		must(t, q.Close())
 		return m
 	}
@@ -96,7 +121,7 @@ func writeGolden(t *testing.T, m *fsx.Mem, closed bool) *fsx.Mem {
 }
 
 // halfTail is the size of half a TAIL.
-const halfTail = 4096 + 262144
+const halfTail = 4096 + 262144 + 8192
 
 // goldenFiles returns the segments, and the halves of the TAIL if there is one, without the zeros at their ends.
 func goldenFiles(t *testing.T, m *fsx.Mem) map[string][]byte {

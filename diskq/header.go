@@ -89,8 +89,10 @@ type syncPoint struct {
 	time             time.Time     // what lies before was appended earlier
 	boot             uint64        // of the system that wrote it; 0: unknown
 	durability       Durability
-	closed           bool // nothing followed: the queue was closed
-	tail             bool // what follows may be in the TAIL, and not here
+	closed           bool   // nothing followed: the queue was closed
+	tail             bool   // what follows may be in the TAIL, and not here
+	summed           bool   // sum is there
+	sum              uint32 // of the run before, see run
 }
 
 const syncSize = 64
@@ -111,8 +113,11 @@ func (p syncPoint) append(dst []byte) []byte {
 	if p.tail {
 		flags |= 8
 	}
+	if p.summed {
+		flags |= 16
+	}
 	dst = le.AppendUint32(dst, flags)
-	return le.AppendUint32(dst, 0)
+	return le.AppendUint32(dst, p.sum)
 }
 
 func parseSync(b []byte) (p syncPoint, ok bool) {
@@ -130,6 +135,8 @@ func parseSync(b []byte) (p syncPoint, ok bool) {
 		durability: Durability(flags & 3),
 		closed:     flags&4 != 0,
 		tail:       flags&8 != 0,
+		summed:     flags&16 != 0,
+		sum:        le.Uint32(b[60:]),
 	}
 	return p, p.next >= 0 && p.synced >= 0
 }

@@ -3,6 +3,7 @@ package diskq_test
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/sluice-go/sluice"
@@ -94,5 +95,52 @@ func TestLentBytesAllocateNothing(t *testing.T) {
 	})
 	if got > 10 { // for 30 000 values: not even one for a block
 		t.Errorf("reading %d values allocates %v times, want hardly ever", n, got)
+	}
+}
+
+// Lent batches are whole wherever the damage is.
+func TestLentBytesAroundDamage(t *testing.T) {
+	m := newMem()
+	q, err := diskq.Open(dir, diskq.LentBytes(), diskq.On(diskq.Options{Durability: diskq.Buffered, SyncEvery: -1}, m))
+	must(t, err)
+	const n = 600
+	for i := range n {
+		_, err := q.Append(t.Context(), []byte(value(i)+strings.Repeat("l", 1990)))
+		must(t, err)
+	}
+	must(t, q.Close())
+	pieces, err := diskq.Pieces(m, dir, 0)
+	must(t, err)
+	orig, err := fsx.ReadFile(m, firstSegment)
+	must(t, err)
+	for i := 120; i < 150; i++ { // around the end of the first window
+		if !pieces[i].Record {
+			continue
+		}
+		data := append([]byte(nil), orig...)
+		data[pieces[i].End-1] ^= 1
+		m2 := newMem()
+		must(t, m2.MkdirAll(dir, 0o700))
+		must(t, fsx.WriteFile(m2, firstSegment, data))
+		q, err := diskq.Open(dir, diskq.LentBytes(), diskq.On(diskq.Options{}, m2))
+		must(t, err)
+		c := q.Cursor(sluice.Oldest())
+		for {
+			off := c.Offset()
+			v, ok, err := c.TryNext()
+			if gap := (*sluice.CorruptError)(nil); errors.As(err, &gap) {
+				continue
+			}
+			must(t, err)
+			if !ok {
+				break
+			}
+			if string(v) != value(int(off))+strings.Repeat("l", 1990) {
+				t.Errorf("damage at %d (byte %d): value %d is %.20q", pieces[i].Offset, pieces[i].Pos, off, v)
+				break
+			}
+		}
+		c.Close()
+		must(t, q.Close())
 	}
 }

@@ -18,7 +18,7 @@ const (
 	// comes. A power cut, or a crash of the system, may take back what was appended since the last sync: at most
 	// Options.SyncEvery, and the time that a sync takes.
 	//
-	// On Linux with ext4, XFS or tmpfs that takes no system call: the value is put into a file, TAIL, of half a MiB, that is
+	// On Linux with ext4, XFS or tmpfs that takes no system call: the value is put into a file, TAIL, of 540 KiB, that is
 	// mapped into memory, and written to the segment within 10 ms. Elsewhere it is a write, which concurrent appends share.
 	Written Durability = iota
 

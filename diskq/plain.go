@@ -15,10 +15,43 @@ func (r *reader[T]) readPlain(off, end sluice.Offset) sluice.Offset {
 	w, had := &r.w, len(*r.raw)
 	most := int(min(end-off, sluice.Offset(maxBatch-had)))
 	batch := slices.Grow(*r.raw, most)[:had+most]
-	n, size := cutPlain(batch[had:], w.buf[w.i:w.n], w.id+uint64(w.pos), uint32(off-w.seg.first), w.trust-w.i)
+	b, trust := w.buf[w.i:w.n], w.trust-w.i
+	if w.i < w.run {
+		b, trust = w.buf[w.i:w.run], 0
+	}
+	n, size := cutPlain(batch[had:], b, w.id+uint64(w.pos), uint32(off-w.seg.first), trust)
 	*r.raw = batch[:had+n]
+	if !r.lends {
+		r.keepPlain(batch[had:had+n], b[:size])
+	}
 	w.skip(size)
 	return off + sluice.Offset(n)
+}
+
+// keptPiece is how much memory kept values are cut from, but for one that is larger: the most that the allocator has at hand.
+const keptPiece = 32 << 10
+
+// keepPlain replaces payloads that were cut off b by those of copies of b, in memory that nothing else will use: one copy for
+// many is much faster than one for each.
+func (r *reader[T]) keepPlain(payloads [][]byte, b []byte) {
+	for len(payloads) > 0 {
+		n, size := 1, frameHeader+len(payloads[0])
+		if size > len(r.fresh) {
+			r.fresh = make([]byte, max(size, keptPiece))
+		}
+		for n < len(payloads) && size+frameHeader+len(payloads[n]) <= len(r.fresh) {
+			size += frameHeader + len(payloads[n])
+			n++
+		}
+		copy(r.fresh, b[:size])
+		at := 0
+		for i, p := range payloads[:n] {
+			end := at + frameHeader + len(p)
+			payloads[i] = r.fresh[at+frameHeader : end : end]
+			at = end
+		}
+		r.fresh, payloads, b = r.fresh[size:], payloads[n:], b[size:]
+	}
 }
 
 // cutPlain cuts records off the start of b, one behind the other from that index on, and puts their payloads into dst. It

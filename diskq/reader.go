@@ -19,7 +19,7 @@ type reader[T any] struct {
 	s      *segments
 	codec  Codec[T]
 	direct direct[T] // nil: values are made by codec
-	lends  bool      // values lie in the window: it must not move while they are in a batch
+	lends  bool      // values lie in the window, which must not move while they are in a batch; else in copies
 
 	off    sluice.Offset // of the next value
 	w      window        // stands at off, or at frames before it, in w.seg; nil: nowhere yet
@@ -28,6 +28,7 @@ type reader[T any] struct {
 
 	batch []T
 	raw   *[][]byte // is &batch, if the codec is direct and T is []byte
+	fresh []byte    // memory for kept values that none has yet
 	bad   error     // the position could not be resolved; cleared by Seek
 
 	closed  atomic.Bool
@@ -38,7 +39,7 @@ type reader[T any] struct {
 func newReader[T any](s *segments, codec Codec[T], p sluice.Position) *reader[T] {
 	r := &reader[T]{s: s, codec: codec, w: window{s: s}}
 	if d, ok := codec.(direct[T]); ok {
-		r.direct, r.w.keeps, r.lends = d, d.keeps(), !d.keeps()
+		r.direct, r.lends = d, d.lends()
 		r.raw, _ = any(&r.batch).(*[][]byte)
 	}
 	if r.bad = r.Seek(p); r.bad != nil {
@@ -166,6 +167,11 @@ func (r *reader[T]) locate(off sluice.Offset) error {
 // offset behind them.
 func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 	for off < end && len(r.batch) < maxBatch {
+		if r.w.due {
+			if ok, err := r.w.verifyRun(!r.lends || len(r.batch) == 0); err != nil || !ok {
+				return off, err
+			}
+		}
 		if r.raw != nil {
 			if off = r.readPlain(off, end); off == end || len(r.batch) == maxBatch {
 				return off, nil
@@ -179,6 +185,8 @@ func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 		switch {
 		case err != nil:
 			return off, err
+		case r.lends && len(r.batch) > 0 && (st != whole || f.kind == kindFooter):
+			return off, nil // the window may have to move
 		case (st != whole || f.kind == kindFooter) && r.stale():
 			err = r.w.enter(r.w.seg, r.w.pos)
 		case st == damaged:
@@ -190,6 +198,7 @@ func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 				return off, r.gap(off, min(at, end))
 			}
 			r.w.skip(size)
+			r.w.due = f.kind == kindSync
 		case at > off:
 			return off, r.gap(off, min(at, end))
 		default:
@@ -220,7 +229,7 @@ func (r *reader[T]) stale() bool {
 
 // take appends a value to the batch.
 func (r *reader[T]) take(off sluice.Offset, payload []byte) error {
-	if r.direct != nil {
+	if r.lends {
 		r.batch = append(r.batch, r.direct.value(payload))
 		return nil
 	}

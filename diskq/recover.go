@@ -139,7 +139,7 @@ func (w *writer) begun(g *segment, pos int64, next sluice.Offset) {
 	}
 	w.group = w.newGroupLocked()
 	w.pointAt = pos
-	w.enterLocked(g, pos, 0)
+	w.enterLocked(g, pos)
 }
 
 // recover finds the end of a queue that was not closed. Only segments behind the last sealed one are looked through. What

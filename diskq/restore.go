@@ -29,11 +29,12 @@ func (w *writer) restore(last *segment) (state tailState, err error) {
 		return noTail, err
 	}
 	state = wholeTail
-	if len(data) < tailSize {
+	size := halfSizeOf(data)
+	if len(data) < 2*size {
 		state = noTail
-		data = append(data, make([]byte, tailSize-len(data))...)
+		data = append(data, make([]byte, 2*size-len(data))...)
 	}
-	for ; len(data) > 0; data = data[halfSize:] {
+	for data = data[:2*size]; len(data) > 0; data = data[size:] {
 		h, ok, err := parseHalf(data)
 		switch {
 		case err != nil:
@@ -41,7 +42,7 @@ func (w *writer) restore(last *segment) (state tailState, err error) {
 		case !ok && !unused(data):
 			state = noTail
 		case ok && h.first == last.first:
-			gap, err := w.restoreHalf(h, last, data[halfHeader:halfSize])
+			gap, err := w.restoreHalf(h, last, data[halfHeader:size])
 			if err != nil && (h.boot == w.boot || w.boot == 0) {
 				return noTail, err // else nobody promised it: after a loss of power there may be no room for it
 			}

@@ -19,7 +19,7 @@ func TestEpochAfterCloseOnAFullDisk(t *testing.T) {
 		m := mapping()
 		o := diskq.Options{SyncEvery: -1}
 		q := open(t, m, o)
-		m.SetRoom(m.Used() + 532_480 + 1000) // for the TAIL, and not to take any for the segment
+		m.SetRoom(m.Used() + 548_864 + 1000) // for the TAIL, and not to take any for the segment
 		add(t, q, "a")
 		for err := error(nil); err == nil; {
 			_, err = q.Append(t.Context(), "b")
@@ -83,7 +83,7 @@ func TestCopyWithoutRoom(t *testing.T) {
 // A half that was about to be used again when the process was killed is not needed.
 func TestHalfAboutToBeUsed(t *testing.T) {
 	files := killed(t, values(10))
-	half := files[tailName][4096+262144:]
+	half := files[tailName][4096+262144+8192:]
 	for n := range 64 {
 		clear(half[:64])
 		for i := 8; i < n; i++ {

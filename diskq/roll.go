@@ -113,7 +113,8 @@ func (w *writer) adoptLocked(g *segment, f fsx.File, end int64) {
 	w.add(g)
 	w.file, w.allocated = f, 0
 	w.point, w.pointAt = false, headerSize
-	w.enterLocked(g, end, 0)
+	w.enterLocked(g, end)
+	w.beginRunLocked(0)
 }
 
 // createDurably makes the file of a new segment so that it is there whole, or not at all. It is for Open, before anybody
@@ -173,6 +174,7 @@ func (w *writer) startLocked() error {
 	g.note(place{end, uint32(w.n - g.first), p.time})
 	w.file, w.started = f, true
 	w.point, w.pointAt = false, end
-	w.enterLocked(g, end+pointSize, 0)
+	w.enterLocked(g, end+pointSize)
+	w.beginRunLocked(0)
 	return nil
 }

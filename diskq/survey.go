@@ -52,6 +52,9 @@ func (s *segments) walk(g *segment) (*survey, error) {
 	v.synced, v.created = v.head.synced, v.head.created
 	batch, batchPos := v.end, v.endPos // where the append of the next record began
 	for limit := sluice.Offset(g.next.Load()); ; {
+		if _, err := w.verifyRun(true); err != nil {
+			return nil, err
+		}
 		if n, appends, pos := w.passPlain(uint32(v.end-g.first), int64(limit-v.end)); n > 0 {
 			if appends > 0 {
 				batch, batchPos = v.end+sluice.Offset(appends), pos
@@ -105,6 +108,7 @@ func (s *segments) walk(g *segment) (*survey, error) {
 			}
 		}
 		w.skip(size)
+		w.due = f.kind == kindSync
 	}
 }
 
@@ -124,7 +128,7 @@ func (w *window) passPlain(index uint32, most int64) (n, appends, endPos int64) 
 			break
 		}
 		size += frameHeader
-		if i < w.trust && binary.LittleEndian.Uint32(b[8:]) != checksum(w.id, pos, word, index, b[frameHeader:size]) {
+		if i < w.trust && i >= w.run && binary.LittleEndian.Uint32(b[8:]) != checksum(w.id, pos, word, index, b[frameHeader:size]) {
 			break
 		}
 		i, pos, n = i+size, pos+int64(size), n+1

@@ -3,6 +3,7 @@ package diskq
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/sluice-go/sluice/internal/fsx"
 )
@@ -46,9 +47,11 @@ func (w *writer) turn(size, records int) (full bool, err error) {
 			err = w.startLocked()
 		case w.fitsLocked(size, records):
 			// Somebody was quicker.
-		case w.written < w.used: // also if the last try failed
+		case w.written < w.pieceLocked(size, records): // also if the last try failed
+			err := w.commitLocked(w.pieceLocked(size, records))
 			w.mu.Unlock()
-			if err := w.commit(); err != nil {
+			w.wake()
+			if err != nil {
 				return false, err
 			}
 			continue
@@ -67,34 +70,66 @@ func (w *writer) turn(size, records int) (full bool, err error) {
 	}
 }
 
-// renewLocked begins a block behind the one that is full, all of which is written. The caller holds writing.
-func (w *writer) renewLocked(size int) {
-	w.enterLocked(w.b.seg, w.endLocked(), size)
+// pieceLocked returns how much of the block must be written before another append of that size can go on: all, or, if only the
+// block is full, what lies before that place, and what lies behind is taken into the next block. So the pieces of the file that are
+// written at once begin and end at multiples of their size, which the system's cache then holds as one: they are read a third
+// faster, and written faster too.
+func (w *writer) pieceLocked(size, records int) int {
+	if w.used > w.full && w.stuck == nil && w.fitsSegmentLocked(size, records) {
+		return w.full
+	}
+	return w.used
 }
 
-// enterLocked makes the block at that place of g the tail, with room for frames of that size. The caller holds writing.
-func (w *writer) enterLocked(g *segment, base int64, size int) {
-	b, old := w.spareMapped(g, base, size), w.b
-	if b == nil {
-		b = w.spare(size)
+// renewLocked begins a block behind the one that is full, whose piece is written. The rest of that one stays in the TAIL, in the half
+// where it is, until all of the new block is written: so it is of no matter whether that has got a half. The caller holds writing.
+func (w *writer) renewLocked(size int) {
+	piece := w.used
+	if w.written < w.used {
+		piece = w.full
 	}
+	rest, base := w.b.data[piece:w.used], w.b.base+int64(piece)
+	b := w.spareMapped(w.b.seg, base, size, rest)
+	if b == nil {
+		b = w.spare(size + len(rest))
+		copy(b.data, rest)
+	}
+	w.carryRunLocked(piece)
+	w.swapLocked(b, w.b.seg, base, len(rest))
+}
+
+// enterLocked makes a block at that place of g the tail. The caller holds writing.
+func (w *writer) enterLocked(g *segment, base int64) {
+	b := w.spareMapped(g, base, 0, nil)
+	if b == nil {
+		b = w.spare(0)
+	}
+	w.swapLocked(b, g, base, 0)
+}
+
+// swapLocked makes b the tail, which lies at base of g, and holds so much already that is published.
+func (w *writer) swapLocked(b *block, g *segment, base int64, used int) {
+	old := w.b
 	b.seg, b.base = g, base
-	b.ready.Store(0)
-	w.b, w.used, w.written = b, 0, 0
-	w.atOnce, w.stuck = w.o.Durability == Buffered || b.file != nil, nil
+	b.ready.Store(int64(used))
+	w.b, w.used, w.written, w.full = b, used, 0, math.MaxInt
+	w.atOnce, w.stuck = w.o.Durability == Buffered || b.mirror != nil, nil
+	if w.atOnce && len(b.data) <= blockRoom {
+		w.full = int(blockSize - base%blockSize)
+	}
 	b.pins.Store(0) // behind seg, base and ready: whoever enters sees them
 	w.tail.Store(b)
-	if old != nil && old.file == nil && len(old.data) == blockSize {
+	if old != nil && old.mirror == nil && len(old.data) == blockRoom {
 		w.retired = old
 	}
 }
 
-// spareMapped returns a block of the tailFile that no reader is in, for that place of g, or nil. What is put into it is
+// spareMapped returns a block of the tailFile that no reader is in, for that place of g, with that rest in it, or nil. What is put into it is
 // acknowledged before it is written, so there must be room on the device for all of it: it is no larger than the segment may
 // become.
-func (w *writer) spareMapped(g *segment, base int64, size int) *block {
-	size = max(size+2*pointSize, int(min(blockSize, max(0, w.o.SegmentBytes-base))))
-	if w.tailFile == nil || size > blockSize || !w.takeRoom(w.file, base, base+int64(size)) {
+func (w *writer) spareMapped(g *segment, base int64, size int, rest []byte) *block {
+	size = max(size+len(rest)+2*pointSize, int(min(blockRoom, max(0, w.o.SegmentBytes-base))))
+	if w.tailFile == nil || size > blockRoom || !w.takeRoom(w.file, base, base+int64(size)) {
 		return nil
 	}
 	b := w.tailFile.spare(w.b)
@@ -103,7 +138,9 @@ func (w *writer) spareMapped(g *segment, base int64, size int) *block {
 	}
 	b.data = b.data[:size]
 	h := half{id: g.head.id, queue: w.queue, first: g.first, base: base, index: uint32(w.n - g.first), boot: w.boot}
-	if err := fsx.Guard(func() { h.put(b.head) }); err != nil {
+	err := fsx.Guard(func() { h.put(b.head) })
+	copy(b.data, rest)
+	if err != nil || b.store(0, len(rest)) != nil {
 		return nil // it stays taken: nobody uses it any more
 	}
 	return b
@@ -111,7 +148,7 @@ func (w *writer) spareMapped(g *segment, base int64, size int) *block {
 
 // spare returns a block that no reader is in: the one retired before, if it is free.
 func (w *writer) spare(size int) *block {
-	if b := w.retired; b != nil && size+2*pointSize <= blockSize && b.pins.CompareAndSwap(0, taken) {
+	if b := w.retired; b != nil && size+2*pointSize <= blockRoom && b.pins.CompareAndSwap(0, taken) {
 		w.retired = nil
 		return b
 	}

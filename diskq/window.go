@@ -15,12 +15,10 @@ type window struct {
 
 	pos   int64 // of buf[i] in the file
 	buf   []byte
-	i, n  int // buf[i:n] was read and not consumed yet
-	trust int // buf[trust:n] comes from memory that is no file's, where it can't have been damaged
-
-	// keeps says that values keep the memory that they were cut from. Then consumed bytes are never written to again: a
-	// new buffer takes the place of a full one.
-	keeps bool
+	i, n  int  // buf[i:n] was read and not consumed yet
+	trust int  // buf[trust:n] comes from memory, where it can't have been damaged
+	run   int  // frames before buf[run] are verified, see run
+	due   bool // buf[i] is behind a sync point: a run may begin there
 }
 
 // A state is what a window finds where a frame should begin.
@@ -47,15 +45,11 @@ func (w *window) enter(g *segment, pos int64) error {
 		return fmt.Errorf("segment %s: %w", g.name, err)
 	}
 	w.seg, w.id, w.pos = g, h.id, pos
-	if w.i = w.n; !w.keeps {
-		w.i, w.n = 0, 0
-	}
-	w.trust = w.n
+	w.i, w.n, w.trust, w.run, w.due = 0, 0, 0, 0, false
 	return nil
 }
 
-// frame returns the frame at the window's place, with its size in the file. The payload is lent until the next call, or, if
-// the window keeps, for good.
+// frame returns the frame at the window's place, with its size in the file. The payload is lent until the next call.
 func (w *window) frame() (f frame, size int, st state, err error) {
 	if ok, err := w.peek(frameHeader); err != nil || !ok {
 		if st = damaged; w.n == w.i {
@@ -73,7 +67,7 @@ func (w *window) frame() (f frame, size int, st state, err error) {
 		}
 	}
 	b := w.buf[w.i : w.i+size]
-	if w.i >= w.trust {
+	if w.i >= w.trust || w.i < w.run {
 		return frame{kind(b[0] & 3), binary.LittleEndian.Uint32(b[4:]), b[frameHeader:size:size]}, size, whole, nil
 	}
 	if f, _, ok = parseFrame(b, w.id, w.pos); !ok {
@@ -148,27 +142,25 @@ func (w *window) peek(need int) (bool, error) {
 
 // makeRoom makes need bytes fit behind buf[i], and some behind buf[n].
 func (w *window) makeRoom(need int) {
-	if w.i+need <= len(w.buf) && w.n < len(w.buf) {
+	large := len(w.buf) > blockSize && max(need, w.n-w.i) <= blockSize // it was made for one value, and is not needed any more
+	if !large && w.i+need <= len(w.buf) && w.n < len(w.buf) {
 		return
 	}
 	to := w.buf
-	if w.keeps || need > len(to) {
+	if large || need > len(to) {
 		to = make([]byte, max(need, blockSize))
 	}
 	w.n = copy(to, w.buf[w.i:w.n])
-	w.trust = max(0, w.trust-w.i)
+	w.trust, w.run = max(0, w.trust-w.i), max(0, w.run-w.i)
 	w.buf, w.i = to, 0
 }
 
 // read reads to dst, which is buf[n:], what comes behind buf[n].
 func (w *window) read(dst []byte) (n int, err error) {
 	pos := w.pos + int64(w.n-w.i)
-	n, inFile, trust, err := w.s.copyTail(dst, w.seg, pos)
-	if !trust {
-		w.trust = w.n + n
-	}
-	if n > 0 || pos >= inFile || err != nil {
-		return n, err
+	n, inFile := w.s.copyTail(dst, w.seg, pos)
+	if n > 0 || pos >= inFile {
+		return n, nil
 	}
 	f, err := w.s.files.acquire(w.seg)
 	if err != nil {

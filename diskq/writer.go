@@ -39,9 +39,11 @@ type writer struct {
 	mu      sync.Mutex
 
 	// Guarded by mu. The block is s.tail; bytes of its data below ready are published, those below written are in the file
-	// (ready <= written, but if atOnce written <= ready), those below used hold frames.
+	// (ready <= written, but if atOnce written <= ready, and at first in the block behind one that was), those below used hold frames.
 	b       *block
 	used    int
+	full    int           // from there on another block is begun, with what lies behind
+	last    sluice.Offset // the first value of the last append, which may lie across full
 	n       sluice.Offset // of the next value
 	atOnce  bool          // what is put into the block is published at once, and written later
 	stuck   error         // why what a mapped block holds could not be written: until it can be, nothing is put into it
@@ -54,6 +56,7 @@ type writer struct {
 	started bool          // the session's first sync point is on stable storage, so appends may begin
 	point   bool          // a sync point is due
 	pointAt int64         // where the last one is
+	run     run           // behind it
 	others  int64         // bytes of all segments but the last
 	old     []*oldSegment // rolled and not sealed yet, oldest first
 	unsaved bool          // there are written bytes that no sync was begun for
@@ -119,7 +122,7 @@ func (w *writer) begin(ctx context.Context, size, records int) error {
 
 func (w *writer) fitsLocked(size, records int) bool {
 	return w.err == nil && w.started && w.stuck == nil &&
-		w.used+size+pointSize <= len(w.b.data) &&
+		w.used < w.full && w.used+size+pointSize <= len(w.b.data) &&
 		w.fitsSegmentLocked(size, records) &&
 		w.fitsQueueLocked(size)
 }
@@ -146,12 +149,9 @@ func (w *writer) endLocked() int64 { return w.b.base + int64(w.used) }
 // fillLocked puts the values of an append into the block, which has room for them, behind a sync point if one is due. On an
 // error none of them is there, and mu is not locked.
 func (w *writer) fillLocked(values int, payload func(i int) []byte) error {
-	if w.b.file == nil {
-		w.putAllLocked(values, payload)
-		return nil
-	}
 	used, n := w.used, w.n
-	err := fsx.Guard(func() { w.putAllLocked(values, payload) })
+	w.putAllLocked(values, payload)
+	err := w.b.store(used, w.used)
 	if err != nil {
 		err = fmt.Errorf("diskq: the queue failed, and must be opened again: append: %w", err)
 		w.used, w.n = used, n
@@ -163,6 +163,7 @@ func (w *writer) fillLocked(values int, payload func(i int) []byte) error {
 }
 
 func (w *writer) putAllLocked(values int, payload func(i int) []byte) {
+	w.last = w.n
 	if w.point {
 		w.putPointLocked()
 	}
@@ -191,9 +192,11 @@ const pointEvery = 64 << 10
 func (w *writer) putPointLocked() {
 	pos, index := w.endLocked(), uint32(w.n-w.b.seg.first)
 	p := w.pointLocked()
+	p.sum, p.summed = w.endRunLocked()
 	w.used += putFrame(w.b.data[w.used:], w.b.seg.head.id, pos, kindSync, index, p.append(w.scratch[:0]))
 	w.b.seg.note(place{pos, index, p.time})
 	w.point, w.pointAt = false, pos
+	w.beginRunLocked(w.used)
 }
 
 // pointLocked returns the sync point that belongs here and now.

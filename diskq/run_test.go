@@ -1,0 +1,248 @@
+package diskq_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"github.com/sluice-go/sluice"
+	"github.com/sluice-go/sluice/diskq"
+	"github.com/sluice-go/sluice/internal/fsx"
+)
+
+// A summed is a run as a segment has it.
+type summed struct {
+	from, to int64
+	records  int
+	has      bool // the sync point behind it says a checksum
+}
+
+// summedRuns returns the runs of an undamaged segment, and fails the test if one has a checksum that it should not have.
+func summedRuns(t *testing.T, m *fsx.Mem, name string) (runs []summed) {
+	t.Helper()
+	data, err := fsx.ReadFile(m, name)
+	must(t, err)
+	first, _, _ := strings.Cut(filepath.Base(name), ".")
+	pieces, err := diskq.Pieces(m, dir, parseOffset(t, first))
+	must(t, err)
+	run := summed{from: -1}
+	for _, p := range pieces {
+		if p.Record {
+			run.records++
+			continue
+		}
+		payload := data[p.Pos+12 : p.End]
+		if data[p.Pos]&3 == 3 { // a footer
+			break
+		}
+		run.to, run.has = p.Pos, binary.LittleEndian.Uint32(payload[56:])&16 != 0
+		sum := binary.LittleEndian.Uint32(payload[60:])
+		if run.from < 0 && run.has {
+			t.Errorf("%s: the first sync point has a checksum of what is before it", name)
+		}
+		if run.from >= 0 {
+			if want := crc32.Checksum(data[run.from:run.to], crc32.MakeTable(crc32.Castagnoli)); run.has && sum != want {
+				t.Errorf("%s: bytes %d to %d have the checksum %08x, the sync point says %08x", name, run.from, run.to, want, sum)
+			}
+			runs = append(runs, run)
+		}
+		if !run.has && sum != 0 {
+			t.Errorf("%s, byte %d: a checksum %08x, and no word of it", name, p.Pos, sum)
+		}
+		run = summed{from: p.End}
+	}
+	return runs
+}
+
+// Each sync point says the checksum of all that lies behind the one before, if that is small records: over blocks, segments,
+// batches, and writes that fail.
+func TestRunsAreSummed(t *testing.T) {
+	for name, o := range map[string]diskq.Options{
+		"buffered": {Durability: diskq.Buffered}, "written": {}, "mapped": {}, "durable": {Durability: diskq.Durable},
+		"small segments": {Durability: diskq.Buffered, SegmentBytes: 100_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := fsx.NewMem(fsx.MemOptions{Maps: name == "mapped"})
+			o.SyncEvery = -1
+			synctest.Test(t, func(t *testing.T) {
+				q := open(t, m, o)
+				for i := range 1500 {
+					switch {
+					case i%100 == 7:
+						add(t, q, strings.Repeat("large", 2000))
+					case i%400 == 250 && name == "written":
+						m.Inject(fsx.Nth(0, syscall.EIO, fsx.OpWrite))
+						if _, err := q.Append(t.Context(), value(i)); !errors.Is(err, syscall.EIO) {
+							t.Fatalf("Append() = %v, want EIO", err)
+						}
+						m.Inject(nil)
+						add(t, q, value(i))
+					case i%700 == 300:
+						must(t, q.Sync(t.Context()))
+					default:
+						_, err := q.AppendAll(t.Context(), values(i%40))
+						must(t, err)
+					}
+				}
+				must(t, q.Close())
+			})
+			has, could := 0, 0
+			for file := range filesOf(t, m) {
+				if !strings.HasSuffix(file, ".seg") {
+					continue
+				}
+				for _, run := range summedRuns(t, m, file) {
+					if size := run.to - run.from; size >= 1024 && size <= 512*int64(run.records) {
+						could++
+					}
+					if run.has {
+						has++
+					}
+				}
+			}
+			if could < 4 || has < could*2/3 { // the last of a segment has none, nor has one that was taken back
+				t.Errorf("%d runs have a checksum, want nearly all of %d", has, could)
+			}
+		})
+	}
+}
+
+// Readers verify nearly all of a queue of small records by runs. Damage in one, or in the sync point behind it, costs that run alone
+// its shortcut.
+func TestReadersVerifyByRuns(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+	for range 100 {
+		_, err := q.AppendAll(t.Context(), values(400))
+		must(t, err)
+	}
+	must(t, q.Close())
+	runs := summedRuns(t, m, firstSegment)
+	data, err := fsx.ReadFile(m, firstSegment)
+	must(t, err)
+	all, err := diskq.VerifiedByRuns(m, dir)
+	must(t, err)
+	if want := int64(len(data)) * 9 / 10; all < want {
+		t.Errorf("%d bytes are verified by runs, want at least %d", all, want)
+	}
+	hit := runs[3]
+	for what, at := range map[string]int64{
+		"its first byte": hit.from, "a record": (hit.from + hit.to) / 2, "its last byte": hit.to - 1,
+		"the checksum of the sync point": hit.to + 8, "what that says": hit.to + 12 + 60,
+	} {
+		flipped := bytes.Clone(data)
+		flipped[at] ^= 4
+		must(t, fsx.WriteFile(m, firstSegment, flipped))
+		got, err := diskq.VerifiedByRuns(m, dir)
+		must(t, err)
+		if want := all - (hit.to - hit.from); got > want || got < want-(runs[4].to-runs[4].from) {
+			t.Errorf("%s damaged: %d bytes are verified by runs, want %d", what, got, want)
+		}
+	}
+}
+
+// A checksum that is not that of the run costs nothing but time.
+func TestRunOfAnotherChecksum(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+	for range 20 {
+		_, err := q.AppendAll(t.Context(), values(400))
+		must(t, err)
+	}
+	must(t, q.Close())
+	data, err := fsx.ReadFile(m, firstSegment)
+	must(t, err)
+	before, err := diskq.VerifiedByRuns(m, dir)
+	must(t, err)
+	run := summedRuns(t, m, firstSegment)[2]
+	payload := data[run.to+12:][:64]
+	payload[60]++
+	id, index := binary.LittleEndian.Uint64(payload), binary.LittleEndian.Uint32(data[run.to+4:])
+	copy(data[run.to:], diskq.EncodeFrame(payload, id, run.to, index, 2))
+	must(t, fsx.WriteFile(m, firstSegment, data))
+	after, err := diskq.VerifiedByRuns(m, dir)
+	must(t, err)
+	if after != before-(run.to-run.from) {
+		t.Errorf("%d bytes are verified by runs, want all %d but the %d of one", after, before, run.to-run.from)
+	}
+	q = open(t, m, diskq.Options{})
+	if r, err := readAll(q); err != nil || r.next != 8000 || len(r.gaps) > 0 || len(r.values) != 8000 {
+		t.Errorf("%d values of %d, gaps %v, %v: want 8000 of 8000, none, nil", len(r.values), r.next, r.gaps, err)
+	}
+}
+
+// Damage anywhere costs the value that it is in, in files of many windows and segments too, of which most is verified by runs.
+func TestDamageInManyWindows(t *testing.T) {
+	for _, segment := range []int64{0, 400_000} {
+		t.Run("strings", func(t *testing.T) { damageWindows(t, diskq.String(), diskq.String(), segment) })
+		t.Run("kept bytes", func(t *testing.T) { damageWindows(t, diskq.Bytes(), diskq.Bytes(), segment) })
+		t.Run("lent bytes", func(t *testing.T) { damageWindows(t, diskq.Bytes(), diskq.LentBytes(), segment) })
+	}
+}
+
+func damageWindows[T string | []byte](t *testing.T, write, read diskq.Codec[T], segment int64) {
+	const n = 30_000
+	m := newMem()
+	q, err := diskq.Open(dir, write, diskq.On(diskq.Options{Durability: diskq.Buffered, SyncEvery: -1, SegmentBytes: segment}, m))
+	must(t, err)
+	for i := range n {
+		_, err := q.Append(t.Context(), T(value(i)))
+		must(t, err)
+	}
+	must(t, q.Close())
+	files := filesOf(t, m)
+	for file, data := range files {
+		first, ok := strings.CutSuffix(filepath.Base(file), ".seg")
+		if !ok {
+			continue
+		}
+		pieces, err := diskq.Pieces(m, dir, parseOffset(t, first))
+		must(t, err)
+		for i := 97; i < len(pieces); i += 1013 {
+			if !pieces[i].Record {
+				continue
+			}
+			data[pieces[i].End-1] ^= 1
+			q, err := diskq.Open(dir, read, diskq.On(diskq.Options{}, diskWith(t, files)))
+			must(t, err)
+			if err := missesOnly(q, n, pieces[i].Offset); err != nil {
+				t.Errorf("value %d damaged: %v", pieces[i].Offset, err)
+			}
+			must(t, q.Close())
+			unsealed := diskWith(t, files) // so that all of it is looked at
+			must(t, fsx.WriteFile(unsealed, file, data[:pieces[len(pieces)-2].End]))
+			report, err := diskq.InspectOn(unsealed, dir)
+			must(t, err)
+			if d := report.Damage; len(d) == 0 || d[0].From != pieces[i].Offset || d[0].To != d[0].From+1 {
+				t.Errorf("value %d damaged: Inspect tells of %v", pieces[i].Offset, d)
+			}
+			data[pieces[i].End-1] ^= 1
+		}
+	}
+}
+
+// missesOnly reads all n values of a queue but one.
+func missesOnly[T string | []byte](q *diskq.DiskQueue[T], n int, missing sluice.Offset) error {
+	c := q.Cursor(sluice.Oldest())
+	defer c.Close()
+	for i := range sluice.Offset(n) {
+		v, ok, err := c.TryNext()
+		gap := (*sluice.CorruptError)(nil)
+		switch {
+		case i == missing:
+			if !errors.As(err, &gap) || gap.From != i || gap.To != i+1 {
+				return fmt.Errorf("instead of it there is %.40q, %v, %w", v, ok, err)
+			}
+		case err != nil || !ok || string(v) != value(int(i)):
+			return fmt.Errorf("value %d is %.40q, %v, %w", i, v, ok, err)
+		}
+	}
+	return nil
+}
