@@ -3,6 +3,7 @@ package ring
 import (
 	"math/bits"
 	"reflect"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/sluice-go/sluice"
@@ -106,6 +107,11 @@ func (c *chunk[T]) leave() { c.pins.Add(-1) }
 type lappedReader[T any] struct {
 	waiting[T]
 	in *chunk[T]
+
+	// few says that the last batch was small, and all there was: its reader keeps up. So before the next one it lets others run,
+	// outside of its chunk. Else it would come for each value or two, and take the tail's cache line from the writers each
+	// time; and where readers share a processor, others would be lapped meanwhile.
+	few bool
 }
 
 func newLappedReader[T any](r *Ring[T], p sluice.Position) *lappedReader[T] {
@@ -129,6 +135,11 @@ func (l *lappedReader[T]) Poll() ([]T, error) {
 	if err := l.failed(); err != nil {
 		return nil, err
 	}
+	if l.few {
+		l.few = false
+		l.leave()
+		runtime.Gosched()
+	}
 	r, ended := l.ring, l.ring.ended.Load()
 	for {
 		next := r.tail.Next()
@@ -146,6 +157,7 @@ func (l *lappedReader[T]) Poll() ([]T, error) {
 		}
 		i, end := l.off-l.in.base, min(next-l.in.base, r.chunks.size)
 		l.off = l.in.base + end
+		l.few = end-i < enough && l.off == next
 		return l.in.slots[i:end:end], nil
 	}
 }
