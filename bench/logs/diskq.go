@@ -45,13 +45,23 @@ func readQueue(codec diskq.Codec[[]byte], drain drainer) func(dir string, f func
 func drain(q sluice.Source[[]byte], f func(p []byte) error) error {
 	c := q.Cursor(sluice.Oldest())
 	defer c.Close()
-	values, why := c.Backlog(context.Background())
-	for p := range values {
-		if err := f(p); err != nil {
+	_, end := q.Bounds()
+	left := end - c.Offset()
+	if left == 0 {
+		return nil
+	}
+	for p, err := range c.All(context.Background()) {
+		if err == nil {
+			err = f(p)
+		}
+		if err != nil {
 			return err
 		}
+		if left--; left == 0 {
+			return nil
+		}
 	}
-	return why()
+	return sluice.ErrClosed // before the end
 }
 
 // drainBatches is drain by whole batches.
