@@ -311,3 +311,30 @@ func TestCloseSaysWhereTheRestIs(t *testing.T) {
 		}
 	})
 }
+
+// An append of more than a piece that begins where a block is nearly full is not lost when the process is killed, wherever it turned.
+func TestKilledBehindARestOfAPiece(t *testing.T) {
+	for _, batch := range []int{1, 1000} {
+		for turns := range 4 {
+			synctest.Test(t, func(t *testing.T) {
+				m := mapping()
+				q := open(t, m, diskq.Options{SyncEvery: -1})
+				add(t, q, "begins the session")
+				add(t, q, strings.Repeat("l", int(2*piece-1000-diskq.End(q)-12))) // a block of its own: the next begins there
+				vs := make([]string, batch)
+				for i := range vs {
+					vs[i] = strings.Repeat("v", 265_000/batch-12)
+				}
+				_, err := q.AppendAll(t.Context(), vs)
+				must(t, err)
+				for range turns {
+					must(t, diskq.Turn(q))
+				}
+				q = open(t, m.Kill(), diskq.Options{SyncEvery: -1})
+				if r, err := readAll(q); err != nil || int(r.next) != 2+batch || len(r.gaps) > 0 {
+					t.Errorf("%d at once, %d turns: %d values, gaps %v, %v; want %d, none, nil", batch, turns, r.next, r.gaps, err, 2+batch)
+				}
+			})
+		}
+	}
+}

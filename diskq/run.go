@@ -66,7 +66,7 @@ func (w *writer) sumRunLocked(to int) {
 // they agree no frame before it needs to be verified. It reports whether it could look: more of the file may have to be in
 // memory, for which the window must be allowed to move.
 func (w *window) verifyRun(mayMove bool) (bool, error) {
-	for w.due && w.i < w.trust {
+	for w.due && w.i < w.trust && len(w.buf) <= blockSize { // a larger buffer is one for large values
 		size, more := runSize(w.buf[w.i:w.n])
 		if !more {
 			w.due = false

@@ -179,15 +179,21 @@ func readDirWhole(fsys fsx.FS, dir string) ([]*segment, error) {
 	if err != nil || len(before) == 0 {
 		return nil, err
 	}
-	list, err := readDir(fsys, dir)
-	n := len(list)
-	for n > 0 && list[n-1].first > before[len(before)-1].first {
-		n--
+	for {
+		list, err := readDir(fsys, dir)
+		if err != nil || len(list) == 0 {
+			return nil, err
+		}
+		n := len(list)
+		for n > 0 && list[n-1].first > before[len(before)-1].first {
+			n--
+		}
+		if n > 0 {
+			list[n-1].next.Store(openEnd)
+			return list[:n], nil
+		}
+		before = list // all that were there are gone
 	}
-	if n > 0 {
-		list[n-1].next.Store(openEnd)
-	}
-	return list[:n], err
 }
 
 func newSegment(dir string, first sluice.Offset, size int64) *segment {

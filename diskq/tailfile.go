@@ -122,11 +122,12 @@ func parseHalf(b []byte) (h half, ok bool, err error) {
 
 // halfSizeOf returns how large the halves of a TAIL are, as one of them says.
 func halfSizeOf(data []byte) int {
+	if h, ok, _ := parseHalf(data); ok {
+		return halfHeader + h.room
+	}
 	for _, room := range []int{blockRoom, oldRoom} {
-		for _, at := range []int{0, halfHeader + room} {
-			if h, ok, _ := parseHalf(data[min(at, len(data)):]); ok && h.room == room {
-				return halfHeader + room
-			}
+		if h, ok, _ := parseHalf(data[min(halfHeader+room, len(data)):]); ok && h.room == room {
+			return halfHeader + room
 		}
 	}
 	return halfSize

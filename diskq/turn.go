@@ -73,9 +73,10 @@ func (w *writer) turn(size, records int) (full bool, err error) {
 // pieceLocked returns how much of the block must be written before another append of that size can go on: all, or, if only the
 // block is full, what lies before that place, and what lies behind is taken into the next block. So the pieces of the file that are
 // written at once begin and end at multiples of their size, which the system's cache then holds as one: they are read a third
-// faster, and written faster too.
+// faster, and written faster too. A rest of a piece or more is written as well: else the next block could be turned again before
+// anything was appended to it, and then no half of the TAIL would have the beginning of what lies across.
 func (w *writer) pieceLocked(size, records int) int {
-	if w.used > w.full && w.stuck == nil && w.fitsSegmentLocked(size, records) {
+	if w.used > w.full && w.used-w.full < blockSize && w.stuck == nil && w.fitsSegmentLocked(size, records) {
 		return w.full
 	}
 	return w.used

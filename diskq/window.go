@@ -18,6 +18,7 @@ type window struct {
 	i, n  int  // buf[i:n] was read and not consumed yet
 	trust int  // buf[trust:n] comes from memory, where it can't have been damaged
 	run   int  // frames before buf[run] are verified, see run
+	small int  // how often room was made since some was needed for a large frame
 	due   bool // buf[i] is behind a sync point: a run may begin there
 }
 
@@ -131,7 +132,7 @@ func (w *window) extent() (int64, error) {
 func (w *window) peek(need int) (bool, error) {
 	for w.n-w.i < need {
 		w.makeRoom(need)
-		n, err := w.read(w.buf[w.n:])
+		n, err := w.read(w.buf[w.n:min(len(w.buf), w.n+max(need, blockSize))])
 		if n == 0 || err != nil {
 			return false, err
 		}
@@ -142,7 +143,10 @@ func (w *window) peek(need int) (bool, error) {
 
 // makeRoom makes need bytes fit behind buf[i], and some behind buf[n].
 func (w *window) makeRoom(need int) {
-	large := len(w.buf) > blockSize && max(need, w.n-w.i) <= blockSize // it was made for one value, and is not needed any more
+	if w.small++; need > blockSize {
+		w.small = 0
+	}
+	large := len(w.buf) > blockSize && w.small > 4 && max(need, w.n-w.i) <= blockSize // it was made for a value, and no other such came
 	if !large && w.i+need <= len(w.buf) && w.n < len(w.buf) {
 		return
 	}

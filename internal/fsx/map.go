@@ -49,7 +49,7 @@ func Guard(f func()) (err error) {
 		switch e := recover().(type) {
 		case nil:
 		case memoryFault:
-			err = fmt.Errorf("memory of a mapped file, or of the value, can't be had (at %#x): %w", e.Addr(), e)
+			err = fmt.Errorf("memory of a mapped file can't be had (at %#x): %w", e.Addr(), e)
 		default:
 			panic(e)
 		}
