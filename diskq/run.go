@@ -44,8 +44,10 @@ func (w *writer) endRunLocked() (sum uint32, ok bool) {
 	if w.run.size+w.used-w.run.from < runLeast {
 		return 0, false
 	}
-	w.sumRunLocked(w.used)
-	return w.run.sum, w.run.known
+	if w.sumRunLocked(w.used); !w.run.known {
+		return 0, false
+	}
+	return w.run.sum, true
 }
 
 // sumRunLocked takes what the block holds up to that place into the sum, unless the records are too large for it to be of use.

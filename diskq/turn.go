@@ -125,9 +125,9 @@ func (w *writer) swapLocked(b *block, g *segment, base int64, used int) {
 	}
 }
 
-// spareMapped returns a block of the tailFile that no reader is in, for that place of g, with that rest in it, or nil. What is put into it is
-// acknowledged before it is written, so there must be room on the device for all of it: it is no larger than the segment may
-// become.
+// spareMapped returns a block of the tailFile that no reader is in, for that place of g, with that rest in it, or nil. What is
+// put into it is acknowledged before it is written, so there must be room on the device for all of it: it is no larger than the
+// segment may become.
 func (w *writer) spareMapped(g *segment, base int64, size int, rest []byte) *block {
 	size = max(size+len(rest)+2*pointSize, int(min(blockRoom, max(0, w.o.SegmentBytes-base))))
 	if w.tailFile == nil || size > blockRoom || !w.takeRoom(w.file, base, base+int64(size)) {
