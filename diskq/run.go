@@ -69,12 +69,9 @@ func (w *writer) sumRunLocked(to int) {
 // memory, for which the window must be allowed to move.
 func (w *window) verifyRun(mayMove bool) (bool, error) {
 	for w.due && w.i < w.trust && len(w.buf) <= blockSize { // a larger buffer is one for large values
-		size, more := runSize(w.buf[w.i:w.n])
+		size, more := w.findRun()
 		if !more {
-			w.due = false
-			if size >= runLeast && w.isRun(size) {
-				w.run = w.i + size
-			}
+			w.run = max(w.run, w.i+size)
 			break
 		}
 		if !mayMove {
@@ -85,13 +82,31 @@ func (w *window) verifyRun(mayMove bool) (bool, error) {
 		if err != nil {
 			return true, err
 		}
-		if n == 0 {
+		if n == 0 && w.usual == 0 {
 			break
+		}
+		if n == 0 {
+			w.usual = 0 // there is no such run any more, but there may be a shorter one
 		}
 		w.n += n
 	}
 	w.due = false
 	return true, nil
+}
+
+// findRun returns the size of the run that begins at buf[i], 0 if there is none, and more if more of the file must be read to tell.
+func (w *window) findRun() (size int, more bool) {
+	if w.usual > w.n-w.i-pointSize {
+		return 0, true
+	}
+	if w.isRun(w.usual) { // so there is no need to walk over its records
+		return w.usual, false
+	}
+	if size, more = runSize(w.buf[w.i:w.n]); !w.isRun(size) {
+		return 0, more
+	}
+	w.usual = size
+	return size, false
 }
 
 // runSize returns how many bytes of b are small records, up to a sync point, all of which is in b. If there is none it
@@ -123,6 +138,9 @@ func runSize(b []byte) (size int, more bool) {
 
 // isRun reports whether that many bytes are a run: whether a sync point follows that has their checksum.
 func (w *window) isRun(size int) bool {
+	if size < runLeast || size > w.n-w.i {
+		return false
+	}
 	f, _, ok := parseFrame(w.buf[w.i+size:w.n], w.id, w.pos+int64(size))
 	if !ok || f.kind != kindSync {
 		return false

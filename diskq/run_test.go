@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -144,6 +145,38 @@ func TestReadersVerifyByRuns(t *testing.T) {
 		must(t, err)
 		if want := all - (hit.to - hit.from); got > want || got < want-(runs[4].to-runs[4].from) {
 			t.Errorf("%s damaged: %d bytes are verified by runs, want %d", what, got, want)
+		}
+	}
+}
+
+// A reader looks first for a run as long as the one before. One that is shorter, longer, or as long with a sync point in it, is
+// found as well, also where the file ends.
+func TestRunsOfAnyLength(t *testing.T) {
+	record := strings.Repeat("x", 64) // as large as a sync point
+	lengths := []int{500, 500, 41, 20, 20, 41, 20, 20, 700, 30, 850, 850, 15}
+	for name, end := range map[string]func(m *fsx.Mem, q *diskq.DiskQueue[string]) *fsx.Mem{
+		"closed": func(m *fsx.Mem, q *diskq.DiskQueue[string]) *fsx.Mem { must(t, q.Close()); return m },
+		"killed": func(m *fsx.Mem, q *diskq.DiskQueue[string]) *fsx.Mem { return m.Kill() },
+	} {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+		for _, n := range lengths {
+			add(t, q, slices.Repeat([]string{record}, n)...)
+			must(t, q.Sync(t.Context()))
+		}
+		add(t, q, record) // the sync point before it is written with it
+		must(t, q.Sync(t.Context()))
+		m = end(m, q)
+		runs := summedRuns(t, m, firstSegment)[1:] // but for an empty one
+		want := int64(0)
+		for i, run := range runs[:len(lengths)] {
+			if !run.has || run.records != lengths[i] || run.to-run.from != int64(76*lengths[i]) {
+				t.Fatalf("%s: a run is %+v, want one of %d records of 76 bytes, with a checksum", name, run, lengths[i])
+			}
+			want += run.to - run.from
+		}
+		if got, err := diskq.VerifiedByRuns(m, dir); got != want || err != nil {
+			t.Errorf("%s: %d bytes are verified by runs, %v; want all %d", name, got, err, want)
 		}
 	}
 }

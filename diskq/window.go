@@ -18,6 +18,7 @@ type window struct {
 	i, n  int  // buf[i:n] was read and not consumed yet
 	trust int  // buf[trust:n] comes from memory, where it can't have been damaged
 	run   int  // frames before buf[run] are verified, see run
+	usual int  // how long the last run was: the next one is too, where records are of one size
 	small int  // how often room was made since some was needed for a large frame
 	due   bool // buf[i] is behind a sync point: a run may begin there
 }
