@@ -36,8 +36,15 @@ func (c *Cursor[T]) fetch(p portion) (bool, error) {
 
 // refill is fetch with the hand used up.
 func (c *Cursor[T]) refill(p portion) (bool, error) {
+	if p == wholeBatch { // the caller has entered
+		return c.refillInside(p)
+	}
 	c.enter()
 	defer c.leave() // also if Poll panics
+	return c.refillInside(p)
+}
+
+func (c *Cursor[T]) refillInside(p portion) (bool, error) {
 	if c.closed() {
 		c.empty()
 		return false, ErrClosed
