@@ -49,8 +49,11 @@ func (w *writer) open() error {
 	if err := w.checkCodec(); err != nil {
 		return err
 	}
-	if err == nil && foot.closed {
+	switch {
+	case err == nil && foot.closed:
 		return w.resume(last, head, foot, pos)
+	case err == nil: // a segment is sealed when the name of the next one is safe: that one was taken away
+		tail = gapTail
 	}
 	return w.recover(tail)
 }

@@ -2,6 +2,7 @@ package diskq_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -86,32 +87,74 @@ func TestPowerCutBehindClose(t *testing.T) {
 	}
 }
 
-// A queue whose last segment is gone was not closed: the segment before has a footer, but not one that says so.
+// A queue whose last segment is gone, as in an incomplete copy, was not closed, whatever it was: the offsets that were in it are given
+// again, so the epoch is another.
 func TestLastSegmentIsGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m := newMem()
-		q := open(t, m, diskq.Options{Durability: diskq.Buffered, SegmentBytes: 4096, SyncEvery: -1})
-		roll(t, q)
-		synctest.Wait()
-		last := sluice.Offset(0)
-		entries, err := m.ReadDir(dir)
-		must(t, err)
-		for _, e := range entries {
-			if n := sluice.Offset(0); strings.HasSuffix(e.Name(), ".seg") {
-				_, err := fmt.Sscanf(e.Name(), "%d.seg", &n)
-				must(t, err)
-				last = max(last, n)
-			}
+	for _, d := range []diskq.Durability{diskq.Written, diskq.Buffered, diskq.Durable} {
+		for end, stop := range map[string]func(m *fsx.Mem, q *diskq.DiskQueue[string]) *fsx.Mem{
+			"closed": func(m *fsx.Mem, q *diskq.DiskQueue[string]) *fsx.Mem { must(t, q.Close()); return m },
+			"killed": func(m *fsx.Mem, q *diskq.DiskQueue[string]) *fsx.Mem { return m.Kill() },
+		} {
+			t.Run(fmt.Sprintf("%v, %s", d, end), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m := mapping()
+					q := open(t, m, diskq.Options{Durability: d, SegmentBytes: 4096, SyncEvery: -1})
+					roll(t, q)
+					roll(t, q)
+					add(t, q, "in the last segment")
+					synctest.Wait() // until those before are sealed
+					epoch := q.Epoch()
+					m = stop(m, q)
+					last := removeLastSegment(t, m)
+					q = open(t, m, diskq.Options{})
+					if s := q.Stats(); s.Epoch == epoch || !s.Recovery.NewEpoch || s.Recovery.Clean || s.Next != last || last == 0 {
+						t.Errorf("Stats() = %+v, want another epoch than %d, up to %d", s, epoch, last)
+					}
+					must(t, q.Close())
+					if again := open(t, m, diskq.Options{}); again.Epoch() != q.Epoch() {
+						t.Error("the epoch is another one when it is opened again")
+					}
+				})
+			})
 		}
+	}
+}
+
+// The TAIL of a killed process tells that a later segment was there, also if none was sealed.
+func TestTailOfASegmentThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mapping()
+		q := open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+		roll(t, q)
+		add(t, q, "in the last segment")
+		epoch := q.Epoch()
 		m = m.Kill()
-		q.Close()
-		must(t, m.Remove(fmt.Sprintf("%s/%020d.seg", dir, last)))
+		last := removeLastSegment(t, m)
+		pieces, err := diskq.Pieces(m, dir, 0)
+		must(t, err)
+		first := filesOf(t, m)[firstSegment]
+		if end := pieces[len(pieces)-1]; first[end.Pos]&3 == 3 { // its footer, if it was sealed in time
+			first = first[:end.Pos]
+		}
+		must(t, fsx.WriteFile(m, firstSegment, first))
 		q = open(t, m, diskq.Options{})
-		defer q.Close()
-		if s := q.Stats(); s.Recovery.Clean || !s.Recovery.NewEpoch || s.Next != last || last == 0 {
-			t.Errorf("Stats() = %+v, want a queue that was not closed, up to %d", s, last)
+		if s := q.Stats(); s.Epoch == epoch || !s.Recovery.NewEpoch || s.Next != last || last == 0 {
+			t.Errorf("Stats() = %+v, want another epoch than %d, up to %d", s, epoch, last)
 		}
 	})
+}
+
+// removeLastSegment returns where the queue goes on without it.
+func removeLastSegment(t *testing.T, m *fsx.Mem) (last sluice.Offset) {
+	t.Helper()
+	name := ""
+	for file := range filesOf(t, m) {
+		if strings.HasSuffix(file, ".seg") {
+			name = max(name, file)
+		}
+	}
+	must(t, m.Remove(name))
+	return parseOffset(t, strings.TrimSuffix(filepath.Base(name), ".seg"))
 }
 
 // When a queue can't be repaired yet, for want of room or because a rename fails, what is left of the crash stays as it is, and

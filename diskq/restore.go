@@ -15,11 +15,12 @@ type tailState int
 const (
 	noTail    tailState = iota // none, or not all of it
 	wholeTail                  // all that it should hold is in the segments now
-	gapTail                    // it says that something before it is missing
+	gapTail                    // it says that something is missing
 )
 
 // restore finishes what a process that was killed had begun: it writes to last, the last segment, what lies in the TAIL and not
-// yet in there. (What is behind a segment's last frame does not count once there is another one, and it may be sealed.)
+// yet in there. (What is behind a segment's last frame does not count once there is another one, and it may be sealed.) A half for
+// a later segment says that this is not the last: a file was taken away since, as a process that is killed leaves all it made.
 //
 // What it writes is frames of that segment, behind what is in its file, at the places that they were made for. So it does no
 // harm to do it again, also after the system was started anew, and the end of the queue is looked through as ever.
@@ -34,6 +35,7 @@ func (w *writer) restore(last *segment) (state tailState, err error) {
 		state = noTail
 		data = append(data, make([]byte, 2*size-len(data))...)
 	}
+	missing := false
 	for data = data[:2*size]; len(data) > 0; data = data[size:] {
 		h, ok, err := parseHalf(data)
 		switch {
@@ -41,15 +43,18 @@ func (w *writer) restore(last *segment) (state tailState, err error) {
 			return noTail, err
 		case !ok && !unused(data):
 			state = noTail
+		case ok && h.first > last.first && h.boot == w.boot && w.boot != 0:
+			missing = true
 		case ok && h.first == last.first:
 			gap, err := w.restoreHalf(h, last, data[halfHeader:size])
 			if err != nil && (h.boot == w.boot || w.boot == 0) {
 				return noTail, err // else nobody promised it: after a loss of power there may be no room for it
 			}
-			if gap {
-				return gapTail, nil
-			}
+			missing = missing || gap
 		}
+	}
+	if missing {
+		return gapTail, nil
 	}
 	return state, nil
 }
