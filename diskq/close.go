@@ -80,7 +80,7 @@ func (w *writer) commitLast() error {
 	case w.tailFile != nil:
 		err = fmt.Errorf("diskq: close: %d values are in the TAIL only, from where the next Open takes them: %w", left, err)
 	default:
-		err = fmt.Errorf("diskq: close: %d values are lost that were buffered: %w", left, err)
+		err = fmt.Errorf("diskq: close: up to %d values that were buffered, from offset %d on, are lost: %w", left, w.inFile, err)
 	}
 	if w.err == nil {
 		w.err = sluice.ErrClosed

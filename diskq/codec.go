@@ -21,9 +21,15 @@ type Codec[T any] interface {
 	// Append appends the bytes of v to dst, of any number, none included. It must not keep dst.
 	Append(dst []byte, v T) ([]byte, error)
 
-	// Decode returns the value that Append made src of. src is only lent: it must neither be kept nor changed.
+	// Decode returns the value that Append made src of. src is only lent: it must neither be kept nor changed. An error costs
+	// that value: readers get a *[sluice.CorruptError] that wraps it, and [ErrDecode]. [Inspect] decodes nothing, and tells
+	// nothing of it.
 	Decode(src []byte) (T, error)
 }
+
+// ErrDecode is wrapped by the *[sluice.CorruptError] of a value that is there undamaged, but that the codec can't decode: it may
+// have been written as another type. A loop that goes on behind damage may want to stop there. Compare with errors.Is.
+var ErrDecode = errors.New("the codec can't decode it")
 
 type named interface{ Name() string }
 

@@ -82,6 +82,12 @@ func TestDecodeErrorIsAGap(t *testing.T) {
 	if len(gaps) != 1 || !errors.As(gaps[0], &gap) || gap.From != 1 || gap.To != 2 || got[0] != 1 || got[1] != 2 {
 		t.Errorf("got %v and %v, want 1, 2 and a gap [1, 2)", got, gaps)
 	}
+	if !errors.Is(gaps[0], diskq.ErrDecode) {
+		t.Errorf("the gap is %v, want one that wraps ErrDecode", gaps[0])
+	}
+	if report, err := diskq.InspectOn(m, dir); err != nil || len(report.Damage) > 0 {
+		t.Errorf("Inspect() tells of %v, %v, want none: it decodes nothing", report.Damage, err)
+	}
 }
 
 // anonymous hides a codec's name.

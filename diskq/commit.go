@@ -200,7 +200,7 @@ func (w *writer) write(file fsx.File, b *block, from, to int) error {
 		defer w.syncing.Unlock()
 		w.cutBackHeld(file, pos)
 	}
-	return fmt.Errorf("diskq: append: %w", err)
+	return fmt.Errorf("diskq: %w", err)
 }
 
 // cutBackHeld cuts the last segment at pos, for certain, or makes the queue fail. The caller holds writing and syncing.

@@ -53,7 +53,7 @@ func TestDeleteConsumed(t *testing.T) {
 
 // A full queue goes on as soon as its consumer is done with something, even if all of it lies in one segment.
 func TestFullQueueIsEmptiedByItsConsumer(t *testing.T) {
-	for _, segment := range []int64{4096, 1 << 20} {
+	for _, segment := range []int64{4096, 16 << 10} {
 		synctest.Test(t, func(t *testing.T) {
 			q := open(t, newMem(), diskq.Options{SegmentBytes: segment, MaxBytes: 16 << 10, DeleteConsumed: true})
 			defer q.Close()

@@ -11,7 +11,12 @@
 //
 //	cur := q.Cursor(sluice.Oldest()) // or Newest, Last(50), At(offset), q.Since(yesterday)
 //	defer cur.Close()
-//	for ev, err := range cur.All(ctx) { … }
+//	for ev, err := range cur.All(ctx) {
+//		if err != nil {
+//			return err // or: continue, to accept a gap
+//		}
+//		…
+//	}
 //
 // As a work queue, with [Consumer]: each value goes to one of those who receive, and is gone when he says so.
 //

@@ -60,6 +60,53 @@ func ExampleOpen() {
 	// stop
 }
 
+// Whoever keeps an offset keeps the epoch with it.
+func ExampleDiskQueue_Epoch() {
+	dir := tempDir()
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	q, err := diskq.Open(dir, diskq.String(), diskq.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer q.Close()
+	if _, err := q.AppendAll(ctx, []string{"a", "b", "c", "d"}); err != nil {
+		log.Fatal(err)
+	}
+
+	// What a program keeps of how far it is, in a place of its own.
+	type place struct {
+		Epoch  uint64
+		Offset sluice.Offset
+	}
+	resume := func(at place) (place, error) {
+		from := sluice.At(at.Offset)
+		if at.Epoch != q.Epoch() {
+			from = sluice.Oldest() // a crash took values back: at.Offset may be another value by now
+		}
+		cur := q.Cursor(from)
+		defer cur.Close()
+		values, why := cur.Backlog(ctx)
+		for v := range values {
+			fmt.Print(v, " ")
+		}
+		fmt.Println()
+		return place{q.Epoch(), cur.Offset()}, why()
+	}
+
+	at, err := resume(place{q.Epoch(), 2})
+	if err != nil {
+		log.Fatal(err)
+	}
+	at.Epoch-- // as if the system had crashed
+	if _, err = resume(at); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// c d
+	// a b c d
+}
+
 // A batch is there as a whole or not at all, also after a crash.
 func ExampleDiskQueue_AppendAll() {
 	dir := tempDir()

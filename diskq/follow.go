@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-go/sluice"
@@ -23,7 +24,7 @@ var ErrCutBack = errors.New("diskq: a crash took back values that had been read"
 // along when the writer begins new segments and drops old ones, and when it ends and another one comes. Open one with
 // [OpenReader].
 //
-// It sees what the writer's readers see, some 10 ms late: of a Durable queue only what is on stable storage, of the others what
+// It sees what the writer's readers see, up to 20 ms late (10 ms until it is in the files, and PollEvery): of a Durable queue only what is on stable storage, of the others what
 // has been written to the segments. What a process that was killed had not written yet it sees when the queue is opened again.
 type Reader[T any] struct {
 	f     *follower
@@ -38,9 +39,12 @@ type ReaderOptions struct {
 	fs fsx.FS // nil: the operating system's
 }
 
-// OpenReader opens a Reader of the queue in a directory. It fails if there is none.
+// OpenReader opens a Reader of the queue in a directory. If there is none, or none yet, the error is an fs.ErrNotExist.
 func OpenReader[T any](dir string, codec Codec[T], o ReaderOptions) (*Reader[T], error) {
-	if o.PollEvery < 0 {
+	switch {
+	case dir == "":
+		return nil, errNoName
+	case o.PollEvery < 0:
 		return nil, fmt.Errorf("diskq: ReaderOptions.PollEvery is %v: it must not be negative", o.PollEvery)
 	}
 	if o.PollEvery == 0 {
@@ -74,6 +78,13 @@ func (r *Reader[T]) Bounds() (first, next sluice.Offset) {
 func (r *Reader[T]) Cursor(p sluice.Position) *sluice.Cursor[T] {
 	r.f.refresh(false)
 	return sluice.NewCursor[T](&follow[T]{reader: newReader(&r.f.segments, r.codec, p), f: r.f})
+}
+
+// Epoch is [DiskQueue.Epoch], as far as it has been seen, after a look at the files. Whoever keeps an offset for another
+// Reader keeps it too: [ErrCutBack] is told only by a Reader that was open when values were taken back.
+func (r *Reader[T]) Epoch() uint64 {
+	r.f.refresh(true)
+	return r.f.epoch.Load()
 }
 
 // Since is [DiskQueue.Since].
@@ -130,6 +141,7 @@ var errTick = errors.New("diskq: time to look again")
 type follower struct {
 	segments
 	every time.Duration
+	epoch atomic.Uint64 // written under mu
 
 	mu     sync.Mutex
 	w      window        // stands behind the last whole frame of the last segment
@@ -143,13 +155,16 @@ type follower struct {
 // relist is how often the directory is looked at while nothing new is found: that is how a drop is seen.
 const relist = time.Second
 
+// errNoQueue is an fs.ErrNotExist, as where the directory is missing: who waits for a queue asks for that.
+var errNoQueue = fmt.Errorf("there is no queue in it: %w", fs.ErrNotExist)
+
 func (f *follower) open(codec string) error {
 	list, err := readDirWhole(f.fs, f.dir)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		return errors.New("there is no queue in it")
+		return errNoQueue
 	}
 	f.list = list
 	f.first.Store(int64(list[0].first))
@@ -167,7 +182,13 @@ func (f *follower) open(codec string) error {
 func (f *follower) enterSegment(g *segment) error {
 	f.off = g.first
 	f.next.Store(max(f.next.Load(), int64(g.first))) // what lies before is complete
-	return f.w.enter(g, headerSize)
+	if err := f.w.enter(g, headerSize); err != nil {
+		return err
+	}
+	if g.head != nil {
+		f.epoch.Store(g.head.epoch)
+	}
+	return nil
 }
 
 // refresh looks for more, and, now and then or if told to, at the directory.
@@ -261,6 +282,7 @@ func (f *follower) scan() error {
 
 // see takes up what a sync point says.
 func (f *follower) see(p syncPoint) {
+	f.epoch.Store(p.epoch)
 	f.durable = p.durability == Durable && !p.closed
 	end := p.next
 	if f.durable {

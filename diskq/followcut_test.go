@@ -131,3 +131,32 @@ func TestFollowOverWhatNobodySaw(t *testing.T) {
 		}
 	})
 }
+
+// A reader that ends keeps the epoch with its offset: then the next one knows that the offset is another value's by now.
+func TestFollowerKeepsTheEpoch(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+	add(t, q, values(100)...)
+	r := follow(t, m)
+	epoch := r.Epoch()
+	if epoch != q.Epoch() {
+		t.Errorf("Epoch() = %d, the queue's is %d", epoch, q.Epoch())
+	}
+	must(t, r.Close())
+	must(t, q.Close())
+	cutSegment(t, m, 0, 90)
+	q = open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+	add(t, q, values(50)...)
+	must(t, q.Sync(t.Context()))
+	if _, next := q.Bounds(); next < 100 {
+		t.Fatalf("the queue ends at %d, want an end where the saved offset is another value", next)
+	}
+	for when, end := range map[string]func() error{"open": func() error { return nil }, "closed": q.Close} {
+		must(t, end())
+		report, err := diskq.InspectOn(m, dir)
+		must(t, err)
+		if now := follow(t, m).Epoch(); now != q.Epoch() || report.Epoch != now || now == epoch {
+			t.Errorf("%s: Epoch() = %d, Inspect says %d, want the queue's %d, which is not the %d before", when, now, report.Epoch, q.Epoch(), epoch)
+		}
+	}
+}

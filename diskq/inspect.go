@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -18,6 +19,7 @@ type Report struct {
 	Segments []SegmentReport
 	First    sluice.Offset // of the oldest value
 	Next     sluice.Offset // behind the newest
+	Epoch    uint64        // see DiskQueue.Epoch; 0: it can't be read
 	Records  int64         // that can be read back
 	Damage   []Damage      // values that can't, and files that are missing, in order
 	Torn     int64         // bytes at the end that are no whole record: what a crash left, or what is being written now
@@ -45,12 +47,15 @@ type Damage struct {
 func Inspect(dir string) (Report, error) { return inspect(fsx.OS{}, dir) }
 
 func inspect(fsys fsx.FS, dir string) (Report, error) {
+	if dir == "" {
+		return Report{}, errNoName
+	}
 	list, err := readDir(fsys, dir)
 	if err != nil {
 		return Report{}, fmt.Errorf("diskq: inspect: %w", err)
 	}
 	if len(list) == 0 {
-		return Report{}, fmt.Errorf("diskq: inspect: there is no queue in %s", dir)
+		return Report{}, fmt.Errorf("diskq: inspect %s: %w", dir, errNoQueue)
 	}
 	s := &segments{fs: fsys, dir: dir, files: files{fs: fsys, limit: 1}}
 	defer s.files.close()
@@ -70,8 +75,12 @@ func inspect(fsys fsx.FS, dir string) (Report, error) {
 
 // add takes up what was found in the next segment.
 func (r *Report) add(v *survey) {
-	if v.g.first > r.Next && len(r.Segments) > 0 {
-		r.Damage = append(r.Damage, Damage{r.Next, v.g.first, fmt.Errorf("before segment %s: %w", v.g.name, errMissing)})
+	if n := len(r.Segments); n > 0 && v.g.first > r.Next {
+		why := fmt.Errorf("before segment %s: %w", v.g.name, errMissing)
+		if r.Segments[n-1].Sealed {
+			why = missingSegment(filepath.Dir(v.g.name), r.Next, v.g.first)
+		}
+		r.Damage = append(r.Damage, Damage{r.Next, v.g.first, why})
 	}
 	last := v.g.next.Load() == openEnd
 	for _, h := range v.holes {
@@ -89,6 +98,12 @@ func (r *Report) add(v *survey) {
 		}
 	}
 	r.Next = v.end
+	switch {
+	case v.points > 0:
+		r.Epoch = v.last.epoch
+	case v.head.epoch != 0:
+		r.Epoch = v.head.epoch
+	}
 	r.Records += v.records
 	r.Segments = append(r.Segments, SegmentReport{
 		Name: v.g.name, Bytes: v.g.size.Load(), First: v.g.first, Next: v.end, Records: v.records,

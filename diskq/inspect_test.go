@@ -1,6 +1,8 @@
 package diskq_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -27,7 +29,8 @@ func TestInspect(t *testing.T) {
 	must(t, m.Remove(second.Name))
 	damaged, err := diskq.InspectOn(m, dir)
 	must(t, err)
-	if d := damaged.Damage; len(d) != 1 || d[0].From != second.First || d[0].To != second.Next {
+	missing := "segment " + second.Name + " is missing"
+	if d := damaged.Damage; len(d) != 1 || !strings.Contains(d[0].Err.Error(), missing) || d[0].From != second.First || d[0].To != second.Next {
 		t.Errorf("Inspect() without the second segment: damage %+v, want [%d, %d)", d, second.First, second.Next)
 	}
 	r, err := readAll(open(t, m, diskq.Options{}))
@@ -35,8 +38,14 @@ func TestInspect(t *testing.T) {
 	if len(r.gaps) != 1 || r.gaps[0].From != second.First || r.gaps[0].To != second.Next || len(r.values) != int(500-second.Records) {
 		t.Errorf("reading without the second segment: %d values and gaps %v, want the gap [%d, %d)", len(r.values), r.gaps, second.First, second.Next)
 	}
-	if _, err := diskq.InspectOn(m, "none"); err == nil {
-		t.Error("Inspect() of nothing = nil, want an error")
+	if err := r.gaps[0].Err; !strings.Contains(err.Error(), missing) {
+		t.Errorf("the gap is because %v, want: %s", err, missing)
+	}
+	must(t, m.MkdirAll("empty", 0o700))
+	for _, name := range []string{"none", "empty"} {
+		if _, err := diskq.InspectOn(m, name); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), name) {
+			t.Errorf("Inspect(%q) = %v, want an fs.ErrNotExist", name, err)
+		}
 	}
 }
 

@@ -49,7 +49,8 @@ func (d Durability) String() string {
 type WhenFull int
 
 const (
-	// Block: Append waits until Trim, Empty or MaxAge makes room. Nothing is lost.
+	// Block: Append waits until Trim, Empty, MaxAge or DeleteConsumed makes room, or its context ends. Nothing is lost. Where
+	// nobody makes room, and the context has no end, it waits for ever; Stats says how many appends do.
 	Block WhenFull = iota
 
 	// Fail: Append returns [ErrFull]. Nothing is lost.
@@ -59,6 +60,19 @@ const (
 	// missed.
 	DropOldest
 )
+
+// String returns the name.
+func (f WhenFull) String() string {
+	switch f {
+	case Block:
+		return "Block"
+	case Fail:
+		return "Fail"
+	case DropOldest:
+		return "DropOldest"
+	}
+	return fmt.Sprintf("WhenFull(%d)", int(f))
+}
 
 // ErrFull is what Append returns on a queue that holds MaxBytes, with [Fail]. Compare with errors.Is.
 var ErrFull = errors.New("diskq: the queue is full")
@@ -75,14 +89,15 @@ type Options struct {
 	// Negative: never; only Sync, Close and the end of a segment do. Nothing is done while nothing is appended.
 	SyncEvery time.Duration
 
-	// SegmentBytes is how large a segment file may become; what can't be in one with others gets one of its own. 0: 64 MiB,
-	// but at most an eighth of MaxBytes. Retention works by whole segments. At least 4096.
+	// SegmentBytes is how large a segment file may become, but for its footer; what can't be in one with others gets one of its
+	// own. 0: 64 MiB, or an eighth of MaxBytes if that is less. At least 4096, at most MaxBytes. Retention works by whole segments.
 	SegmentBytes int64
 
 	// MaxRecordBytes is how large a value may be, encoded. 0: 16 MiB. At most 1 GiB - 2.
 	MaxRecordBytes int
 
-	// MaxBytes is how large the segment files may be together. 0: no limit. At least 8192. See WhenFull.
+	// MaxBytes is how large the segment files may be together. 0: no limit. At least 8192. See WhenFull. TAIL, and room taken
+	// for the last segment in advance, come on top: up to some 5 MiB.
 	MaxBytes int64
 
 	WhenFull WhenFull
@@ -113,6 +128,9 @@ func (o Options) checked() (Options, error) {
 		return o, fmt.Errorf("diskq: Options.SegmentBytes is %d: it must be 0 or at least %d", o.SegmentBytes, minSegment)
 	case o.MaxBytes != 0 && o.MaxBytes < 2*minSegment:
 		return o, fmt.Errorf("diskq: Options.MaxBytes is %d: it must be 0 or at least %d", o.MaxBytes, 2*minSegment)
+	case o.MaxBytes != 0 && o.SegmentBytes > o.MaxBytes:
+		return o, fmt.Errorf("diskq: Options.SegmentBytes is %d: it must be at most MaxBytes, %d, and a small part of it, as whole segments are dropped",
+			o.SegmentBytes, o.MaxBytes)
 	case o.MaxRecordBytes < 0 || o.MaxRecordBytes > maxPayload:
 		return o, fmt.Errorf("diskq: Options.MaxRecordBytes is %d: it must be between 0 and %d", o.MaxRecordBytes, maxPayload)
 	case o.MaxAge < 0:

@@ -76,11 +76,15 @@ func (e *LockedError) Error() string {
 }
 
 // Open opens the queue in a directory, which it creates, for reading and appending; Close it when done. One process at a
-// time can: a second Open gets a *[LockedError].
+// time can: a second Open gets a *[LockedError]. The directory is for the queue alone: files in it that are named like its own
+// are taken for damaged ones of its own, others are left alone.
 //
 // If the queue was not closed, Open looks through the end of it, behind the last complete segment: 100 MB take some 30 ms.
 // What it found is in [DiskQueue.Stats]. Damage is no error: it is told to readers, when they come to it.
 func Open[T any](dir string, codec Codec[T], o Options) (*DiskQueue[T], error) {
+	if dir == "" {
+		return nil, errNoName
+	}
 	o, err := o.checked()
 	if err != nil {
 		return nil, err
@@ -102,6 +106,8 @@ func Open[T any](dir string, codec Codec[T], o Options) (*DiskQueue[T], error) {
 	q.direct, _ = codec.(direct[T])
 	return q, nil
 }
+
+var errNoName = errors.New("diskq: the name of the queue's directory is empty")
 
 // codecName returns what segments say of their codec.
 func codecName(codec any) (string, error) {
@@ -342,8 +348,8 @@ func (q *DiskQueue[T]) Cursor(p sluice.Position) *sluice.Cursor[T] {
 
 // Since is the position of the first value that was appended at t or later, or earlier by as much as lies between two sync
 // points: nothing of t or later is passed over. They are at most 64 KiB apart and, while something is appended,
-// Options.SyncEvery, or a second if that is longer; behind a pause all that came since the last one is included. It follows the system's clock; where that was
-// set back, time stands still until it has caught up.
+// Options.SyncEvery, or a second if that is longer; behind a pause, or without syncs, all that came since the last one is
+// included. It follows the system's clock; where that was set back, time stands still until it has caught up.
 func (q *DiskQueue[T]) Since(t time.Time) sluice.Position { return sluice.At(q.w.since(t)) }
 
 // Trim drops the segments that hold only values before that offset. A cursor that was not done with them is told what it
@@ -358,8 +364,8 @@ func (q *DiskQueue[T]) Empty() error {
 }
 
 // Epoch returns a number that changes when Open found that values may be gone that somebody had seen: after a crash of the
-// system with Written, of the process too with Buffered. Their offsets are given again, to other values. So whoever keeps
-// offsets outside the queue keeps the epoch with them, and begins anew if it is another.
+// system with Written, of the process too with Buffered, and when the last segment file is missing. Their offsets are given
+// again, to other values. So whoever keeps offsets outside the queue keeps the epoch with them, and begins anew if it is another.
 func (q *DiskQueue[T]) Epoch() uint64 { return q.w.epoch.Load() }
 
 // Close closes the consumers, writes and syncs everything, seals the last segment and lets go of the queue. Cursors get what

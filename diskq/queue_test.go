@@ -94,6 +94,7 @@ func TestOpenErrors(t *testing.T) {
 		"Options.Durability is 7":        {Durability: 7},
 		"Options.WhenFull is -1":         {WhenFull: -1},
 		"Options.SegmentBytes is 4095":   {SegmentBytes: 4095},
+		"Options.SegmentBytes is 8193":   {SegmentBytes: 8193, MaxBytes: 8192},
 		"Options.MaxBytes is 100":        {MaxBytes: 100},
 		"Options.MaxRecordBytes is -5":   {MaxRecordBytes: -5},
 		"Options.MaxAge is -1ns":         {MaxAge: -1},
@@ -111,6 +112,23 @@ func TestOpenErrors(t *testing.T) {
 	must(t, q.Close())
 	if _, err := diskq.Open(dir, diskq.Bytes(), diskq.On(diskq.Options{}, m)); err == nil || !strings.Contains(err.Error(), `"string"`) {
 		t.Errorf("Open() with another codec = %v, want an error that names both", err)
+	}
+}
+
+// An empty name is a setting that was forgotten. Nothing is made then.
+func TestEmptyName(t *testing.T) {
+	m := newMem()
+	before := m.Ops()
+	_, open := diskq.Open("", diskq.String(), diskq.On(diskq.Options{}, m))
+	_, follow := diskq.OpenReader("", diskq.String(), diskq.FollowOn(diskq.ReaderOptions{}, m))
+	_, inspect := diskq.InspectOn(m, "")
+	for _, err := range []error{open, follow, inspect} {
+		if err == nil || !strings.Contains(err.Error(), "name of the queue's directory is empty") {
+			t.Errorf("the error is %v, want one that says that the name is empty", err)
+		}
+	}
+	if ops := m.Ops() - before; ops != 0 {
+		t.Errorf("%d operations, want none", ops)
 	}
 }
 

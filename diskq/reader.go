@@ -192,7 +192,7 @@ func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 		case st == damaged:
 			err = r.overDamage(off)
 		case st == atEnd, f.kind == kindFooter:
-			return off, r.gap(off, end)
+			return off, r.gapBehind(off, end, f)
 		case f.kind == kindSync, at < off:
 			if at > off {
 				return off, r.gap(off, min(at, end))
@@ -235,7 +235,7 @@ func (r *reader[T]) take(off sluice.Offset, payload []byte) error {
 	}
 	v, err := r.codec.Decode(payload)
 	if err != nil {
-		return &sluice.CorruptError{From: off, To: off + 1, Err: r.placed(fmt.Errorf("decode: %w", err))}
+		return &sluice.CorruptError{From: off, To: off + 1, Err: r.placed(fmt.Errorf("%w: %w", ErrDecode, err))}
 	}
 	r.batch = append(r.batch, v)
 	return nil
@@ -254,6 +254,19 @@ func (r *reader[T]) gap(off, to sluice.Offset) error {
 		why = r.placed(errMissing)
 	}
 	return &sluice.CorruptError{From: off, To: to, Err: why}
+}
+
+// gapBehind is gap where the segment ends, with that footer if it has one.
+func (r *reader[T]) gapBehind(off, to sluice.Offset, f frame) error {
+	if foot, ok := parseFooter(f.payload); f.kind == kindFooter && ok && foot.next == off && r.why == nil {
+		r.why = missingSegment(r.s.dir, off, to)
+	}
+	return r.gap(off, to)
+}
+
+// missingSegment is what is wrong where a segment ends as it should, and the next one begins later than that.
+func missingSegment(dir string, from, to sluice.Offset) error {
+	return fmt.Errorf("segment %s is missing, and the next one is %s: %w", join(dir, segmentName(from)), segmentName(to), errMissing)
 }
 
 // placed says where in which file err is.

@@ -157,6 +157,8 @@ func (w *writer) waitForRoom(ctx context.Context, size int) error {
 	}
 	var waiter notify.Waiter
 	var parking notify.Parking
+	w.blocked.Add(1)
+	defer w.blocked.Add(-1)
 	return w.room.Wait(ctx, &waiter, &parking, func() bool { return w.hasRoom(size) })
 }
 

@@ -3,6 +3,7 @@ package diskq_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -57,6 +58,9 @@ func TestFullFails(t *testing.T) {
 func fillQueue(t *testing.T, q *diskq.DiskQueue[string]) (n int) {
 	for ; ; n++ {
 		if _, err := q.Append(t.Context(), value(n)); errors.Is(err, diskq.ErrFull) {
+			if s := q.Stats(); !strings.Contains(err.Error(), fmt.Sprintf("it has %d of MaxBytes 16384", s.Bytes)) {
+				t.Errorf("Append() = %v, want an error that says how full the queue is, %d of 16384", err, s.Bytes)
+			}
 			return n
 		} else if err != nil {
 			t.Fatal(err)
@@ -86,6 +90,9 @@ func TestFullBlocks(t *testing.T) {
 		if full == 0 || q.Stats().Bytes > 16<<10 {
 			t.Fatalf("%d values, %d bytes, want at most 16 KiB", full, q.Stats().Bytes)
 		}
+		if n := q.Stats().Waiting; n != 1 {
+			t.Errorf("Stats() says that %d appends wait, want 1", n)
+		}
 		must(t, q.Trim(full/2))
 		synctest.Wait()
 		if _, next := q.Bounds(); next <= full {
@@ -95,6 +102,9 @@ func TestFullBlocks(t *testing.T) {
 		cancel(cause)
 		if err := <-ended; err != cause {
 			t.Errorf("Append() = %v, want the cause", err)
+		}
+		if n := q.Stats().Waiting; n != 0 {
+			t.Errorf("Stats() says that %d appends wait, want none", n)
 		}
 		go func() {
 			for {
@@ -198,6 +208,32 @@ func TestSince(t *testing.T) {
 		q = open(t, m, diskq.Options{})
 		check()
 	})
+}
+
+// While something is appended the places that Since knows are a sync apart: not two, though syncs never come exactly in time.
+func TestSinceBetweenSyncs(t *testing.T) {
+	for every, most := range map[time.Duration]time.Duration{
+		0: time.Second, 900 * time.Millisecond: time.Second, 200 * time.Millisecond: time.Second, 3 * time.Second: 3 * time.Second,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			q := open(t, newMem(), diskq.Options{SyncEvery: every})
+			defer q.Close()
+			var at []time.Time
+			for i := range 6000 {
+				at = append(at, time.Now())
+				add(t, q, value(i))
+				time.Sleep(3 * time.Millisecond)
+			}
+			for i := 0; i < len(at); i += 100 {
+				c := q.Cursor(q.Since(at[i]))
+				off := int(c.Offset())
+				if early := at[i].Sub(at[off]); off > i || early > most+20*time.Millisecond {
+					t.Errorf("SyncEvery %v: Since() is early by %v, want at most %v", every, early, most)
+				}
+				c.Close()
+			}
+		})
+	}
 }
 
 // Values of the same moment are on both sides of a sync point: Since passes over none.

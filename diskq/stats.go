@@ -11,6 +11,8 @@ type Stats struct {
 	Segments    int
 	Writes      int64    // of frames, since Open
 	Syncs       int64    // of files, since Open
+	Waiting     int      // appends that wait for room, see Block
+	Err         error    // why nothing is appended any more: an fsync failed, or ErrClosed; nil: nothing keeps from it
 	Recovery    Recovery // what Open found
 
 	Consumers []ConsumerStats // all there are, open or not, sorted by name
@@ -21,9 +23,10 @@ func (q *DiskQueue[T]) Stats() Stats {
 	w := q.w
 	s := Stats{
 		Synced: sluice.Offset(w.synced.Load()), Epoch: w.epoch.Load(),
-		Syncs: w.syncs.Load(), Recovery: w.recovery,
+		Syncs: w.syncs.Load(), Waiting: int(w.blocked.Load()), Recovery: w.recovery,
 	}
 	w.mu.Lock()
+	s.Err = w.err
 	s.Writes = w.writes
 	s.Segments = len(w.all())
 	s.Bytes = w.others + w.endLocked()

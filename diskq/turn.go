@@ -27,11 +27,18 @@ func (w *writer) makeRoom(ctx context.Context, size, records int) error {
 	}
 	switch w.o.WhenFull {
 	case Fail:
-		return ErrFull
+		return w.fullFor(size)
 	case DropOldest:
 		return w.dropForRoom(size)
 	}
 	return w.waitForRoom(ctx, size)
+}
+
+// fullFor says how full the queue is.
+func (w *writer) fullFor(size int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return fmt.Errorf("%w: it has %d of MaxBytes %d, and %d more are needed", ErrFull, w.others+w.endLocked(), w.o.MaxBytes, size)
 }
 
 // turn is makeRoom but for the bound of the queue: it reports whether that is reached.

@@ -79,6 +79,7 @@ type writer struct {
 	synced atomic.Int64 // everything before that offset is on stable storage; changed under syncing
 
 	room     notify.List  // appends that wait for room
+	blocked  atomic.Int32 // how many they are
 	starved  atomic.Int32 // how many appends look for room that consumers make; see Options.DeleteConsumed
 	consumed func() error // has consumers make room, as far as they can now; constant once appends may come
 	keeper   chan struct{}
@@ -218,7 +219,7 @@ func (s *segment) note(p place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.places); n > 0 {
-		if last := s.places[n-1]; p.pos-last.pos < pointEvery && p.time.Sub(last.time) < time.Second {
+		if last := s.places[n-1]; p.pos-last.pos < pointEvery && p.time.Sub(last.time) < time.Second/2 {
 			return
 		}
 	}
