@@ -88,7 +88,7 @@ func ExampleDiskQueue_Epoch() {
 		defer cur.Close()
 		values, why := cur.Backlog(ctx)
 		for v := range values {
-			fmt.Print(v, " ")
+			fmt.Print(v)
 		}
 		fmt.Println()
 		return place{q.Epoch(), cur.Offset()}, why()
@@ -103,8 +103,8 @@ func ExampleDiskQueue_Epoch() {
 		log.Fatal(err)
 	}
 	// Output:
-	// c d
-	// a b c d
+	// cd
+	// abcd
 }
 
 // A batch is there as a whole or not at all, also after a crash.
