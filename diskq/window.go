@@ -53,29 +53,37 @@ func (w *window) enter(g *segment, pos int64) error {
 
 // frame returns the frame at the window's place, with its size in the file. The payload is lent until the next call.
 func (w *window) frame() (f frame, size int, st state, err error) {
-	if ok, err := w.peek(frameHeader); err != nil || !ok {
-		if st = damaged; w.n == w.i {
-			st = atEnd
-		}
+	if size, st, err = w.fetch(); st != whole || err != nil {
 		return f, 0, st, err
-	}
-	n, ok := frameSize(binary.LittleEndian.Uint32(w.buf[w.i:]))
-	if !ok {
-		return f, 0, damaged, nil
-	}
-	if size = frameHeader + n; size > w.n-w.i {
-		if ok, err := w.reach(size); err != nil || !ok {
-			return f, 0, damaged, err
-		}
 	}
 	b := w.buf[w.i : w.i+size]
 	if w.i >= w.trust || w.i < w.run {
 		return frame{kind(b[0] & 3), binary.LittleEndian.Uint32(b[4:]), b[frameHeader:size:size]}, size, whole, nil
 	}
-	if f, _, ok = parseFrame(b, w.id, w.pos); !ok {
-		return f, 0, damaged, nil
+	if f, _, ok := parseFrame(b, w.id, w.pos); ok {
+		return f, size, whole, nil
 	}
-	return f, size, whole, nil
+	return f, 0, damaged, nil
+}
+
+// fetch has all of what may be a frame in memory, and returns its size.
+func (w *window) fetch() (size int, st state, err error) {
+	if ok, err := w.peek(frameHeader); err != nil || !ok {
+		if st = damaged; w.n == w.i {
+			st = atEnd
+		}
+		return 0, st, err
+	}
+	n, ok := frameSize(binary.LittleEndian.Uint32(w.buf[w.i:]))
+	if !ok {
+		return 0, damaged, nil
+	}
+	if size = frameHeader + n; size > w.n-w.i {
+		if ok, err := w.reach(size); err != nil || !ok {
+			return 0, damaged, err
+		}
+	}
+	return size, whole, nil
 }
 
 // holds reports whether what may be the next frame is in memory as a whole.
@@ -133,7 +141,8 @@ func (w *window) extent() (int64, error) {
 func (w *window) peek(need int) (bool, error) {
 	for w.n-w.i < need {
 		w.makeRoom(need)
-		n, err := w.read(w.buf[w.n:min(len(w.buf), w.n+max(need, blockSize))])
+		free := w.buf[w.n:]
+		n, err := w.read(free[:min(len(free), max(need, blockSize))])
 		if n == 0 || err != nil {
 			return false, err
 		}
@@ -183,8 +192,9 @@ func (w *window) read(dst []byte) (n int, err error) {
 var errDamaged = errors.New("no whole frame with the right checksum")
 
 // resync moves from damage, behind which a record with at least that index comes, to the next whole frame, and reports
-// whether there is one. Whatever looks like a frame must have the right checksum for its segment and place, and a
-// possible index, which hardly anything else has: so all but one in millions of places are passed at a glance.
+// whether there is one. Whatever looks like a frame must have the right checksum for its segment and place, also in memory, which
+// may begin in the middle of a frame, and a possible index, which hardly anything else has: so all but one in millions of places
+// are passed at a glance.
 func (w *window) resync(least uint32) (bool, error) {
 	from := w.pos
 	for {
@@ -199,8 +209,15 @@ func (w *window) resync(least uint32) (bool, error) {
 		if !possible(w.buf[w.i:w.n], least, w.pos-from) {
 			continue
 		}
-		if _, _, st, err := w.frame(); err != nil || st == whole {
-			return st == whole && err == nil, err
+		size, st, err := w.fetch()
+		if err != nil {
+			return false, err
+		}
+		if st != whole {
+			continue
+		}
+		if _, _, ok := parseFrame(w.buf[w.i:w.i+size], w.id, w.pos); ok {
+			return true, nil
 		}
 	}
 }
