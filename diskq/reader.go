@@ -21,10 +21,10 @@ type reader[T any] struct {
 	direct direct[T] // nil: values are made by codec
 	lends  bool      // values lie in the window, which must not move while they are in a batch; else in copies
 
-	off    sluice.Offset // of the next value
-	w      window        // stands at off, or at frames before it, in w.seg; nil: nowhere yet
-	reread int64         // the last place that was read once more, see stale
-	why    error         // what was damaged before the frame at which w stands, if anything was
+	off  sluice.Offset // of the next value
+	w    window        // stands at off, or at frames before it, in w.seg; nil: nowhere yet
+	upto sluice.Offset // where files alone are read, the end when w began to hold what it holds, see promised
+	why  error         // what was damaged before the frame at which w stands, if anything was
 
 	batch []T
 	raw   *[][]byte // is &batch, if the codec is direct and T is []byte
@@ -78,7 +78,7 @@ func (r *reader[T]) Poll() ([]T, error) {
 			r.w.seg = nil
 		}
 	}()
-	err = r.read(next)
+	err = r.read(r.promised(next))
 	read = true
 	if len(r.batch) > 0 {
 		return r.batch, nil // the error, if any, is found again where the batch ends
@@ -89,6 +89,20 @@ func (r *reader[T]) Poll() ([]T, error) {
 		}
 	}
 	return nil, err
+}
+
+// promised returns how far may be read now, next being the end. In a process that follows the files of another one, what lies
+// behind the end is not to be relied on: half of a write, a footer that is written over, or values whose append fails and is taken
+// back. So what is handed out was read when it was before the end already, and what was read ahead is read again.
+func (r *reader[T]) promised(next sluice.Offset) sluice.Offset {
+	if r.s.tail.Load() != nil {
+		return next
+	}
+	if r.off >= r.upto {
+		r.upto = next
+		r.w.forget()
+	}
+	return min(next, r.upto)
 }
 
 // lag passes err on, moving over the gap if it is one.
@@ -187,8 +201,6 @@ func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 			return off, err
 		case r.lends && len(r.batch) > 0 && (st != whole || f.kind == kindFooter):
 			return off, nil // the window may have to move
-		case (st != whole || f.kind == kindFooter) && r.stale():
-			err = r.w.enter(r.w.seg, r.w.pos)
 		case st == damaged:
 			err = r.overDamage(off)
 		case st == atEnd, f.kind == kindFooter:
@@ -215,16 +227,6 @@ func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 		}
 	}
 	return off, nil
-}
-
-// stale reports, once for each place, whether what the window holds may have been read before it was written: that is so
-// in a process that follows the files of another one.
-func (r *reader[T]) stale() bool {
-	if r.s.tail.Load() != nil || r.reread == r.w.pos {
-		return false
-	}
-	r.reread = r.w.pos
-	return true
 }
 
 // take appends a value to the batch.

@@ -95,6 +95,9 @@ func (w *window) holds() bool {
 	return ok && n <= w.n-w.i-frameHeader
 }
 
+// forget lets go of what was read and not consumed.
+func (w *window) forget() { w.n, w.trust, w.run = w.i, w.i, w.i }
+
 // skip consumes bytes that were peeked at.
 func (w *window) skip(n int) {
 	w.i += n
