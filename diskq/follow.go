@@ -146,6 +146,9 @@ type follower struct {
 	mu     sync.Mutex
 	w      window        // stands behind the last whole frame of the last segment
 	off    sluice.Offset // of the next record there
+	torn   bool          // what lies there is not whole
+	safe   mark          // where the scan begins again if what it passed was taken back
+	seen   mark          // what is safe next
 	listed time.Time
 	err    error // final
 
@@ -181,6 +184,8 @@ func (f *follower) open(codec string) error {
 
 func (f *follower) enterSegment(g *segment) error {
 	f.off = g.first
+	f.safe = mark{headerSize, g.first}
+	f.seen = f.safe
 	f.next.Store(max(f.next.Load(), int64(g.first))) // what lies before is complete
 	if err := f.w.enter(g, headerSize); err != nil {
 		return err
@@ -241,77 +246,6 @@ func (f *follower) look() error {
 	}
 }
 
-// scan reads the frames that are there by now. What is not whole may become so; only what a later sync point promises is
-// damage, and the reader tells it.
-func (f *follower) scan() error {
-	// From the file again: what was read behind the last frame may have changed.
-	if err := f.w.enter(f.w.seg, f.w.pos); err != nil {
-		return err
-	}
-	if f.w.pos == openEnd { // no header yet
-		f.w.pos = headerSize
-		return nil
-	}
-	for {
-		fr, size, st, err := f.w.frame()
-		switch {
-		case err != nil || st == atEnd:
-			return err
-		case st == damaged:
-			if passed, err := f.overDamage(); err != nil || !passed {
-				return err
-			}
-			continue
-		case fr.kind == kindSync, fr.kind == kindFooter:
-			if p, ok := parseSync(fr.payload); ok {
-				f.off = max(f.off, p.next)
-				f.see(p)
-			}
-			if fr.kind == kindFooter {
-				return nil // the writer takes it away, or begins another segment
-			}
-		default:
-			f.off = f.w.seg.first + sluice.Offset(fr.index) + 1
-			if fr.kind == kindRecord && !f.durable {
-				f.next.Store(max(f.next.Load(), int64(f.off)))
-			}
-		}
-		f.w.skip(size)
-	}
-}
-
-// see takes up what a sync point says.
-func (f *follower) see(p syncPoint) {
-	f.epoch.Store(p.epoch)
-	f.durable = p.durability == Durable && !p.closed
-	end := p.next
-	if f.durable {
-		end = p.synced
-	}
-	f.next.Store(max(f.next.Load(), int64(end)))
-}
-
-// overDamage moves to the next sync point that promises the record at which the window stands, and reports whether there
-// is one. If not, that record is one that is being written, and the window stays.
-func (f *follower) overDamage() (bool, error) {
-	from := f.w.pos
-	found, err := f.w.resync(uint32(f.off - f.w.seg.first))
-	for found && err == nil {
-		fr, size, st, err := f.w.frame()
-		if err != nil || st != whole {
-			break
-		}
-		if p, ok := parseSync(fr.payload); fr.kind == kindSync && ok && p.synced > f.off {
-			return true, nil
-		}
-		f.w.skip(size)
-	}
-	if err != nil {
-		return false, err
-	}
-	return false, f.w.enter(f.w.seg, from)
-}
-
 // relist looks at the directory: for what was dropped, and for what no scan can find, such as where a new writer goes on
 // behind a crash.
 func (f *follower) relist() error {
@@ -328,7 +262,7 @@ func (f *follower) relist() error {
 	f.first.Store(max(f.first.Load(), int64(list[0].first)))
 	last := f.list[len(f.list)-1]
 	if last == f.w.seg {
-		return nil
+		return f.rescan()
 	}
 	if err := f.enterSegment(last); err != nil {
 		return err

@@ -2,6 +2,7 @@ package diskq_test
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 	"syscall"
@@ -71,6 +72,43 @@ func TestFollowReadsAheadOfAFailingWrite(t *testing.T) {
 			next("appended")
 			must(t, q.Close())
 		})
+	}
+}
+
+// A follower that saw values of an append that then fails finds what comes in their place.
+func TestFollowSeesAFailingWrite(t *testing.T) {
+	for _, durability := range []diskq.Durability{diskq.Durable, diskq.Written} {
+		for n := 1; n < 12; n++ {
+			t.Run(fmt.Sprint(durability, n), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := &shortFS{Mem: newMem()}
+					q := open(t, s, diskq.Options{Durability: durability})
+					add(t, q, value(0), value(1))
+					time.Sleep(20 * time.Millisecond)
+					r := follow(t, s.Mem)
+					s.half = func() { r.Bounds() }
+					if _, err := q.AppendAll(t.Context(), values(6)); !errors.Is(err, syscall.EIO) {
+						t.Fatalf("AppendAll() = %v, want EIO", err)
+					}
+					for i := range n {
+						add(t, q, value(2+i))
+					}
+					time.Sleep(20 * time.Millisecond)
+					r.Bounds()
+					time.Sleep(2 * time.Second)
+					all, err := readAll(r)
+					if err != nil || int(all.next) != 2+n || len(all.gaps) > 0 {
+						t.Errorf("a follower sees %d values, gaps %v, %v; want %d, none, nil", all.next, all.gaps, err, 2+n)
+					}
+					for off, v := range all.values {
+						if v != value(int(off)) {
+							t.Errorf("value %d is %q, want %q", off, v, value(int(off)))
+						}
+					}
+					must(t, q.Close())
+				})
+			})
+		}
 	}
 }
 
