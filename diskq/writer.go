@@ -123,7 +123,7 @@ func (w *writer) begin(ctx context.Context, size, records int) error {
 
 func (w *writer) fitsLocked(size, records int) bool {
 	return w.err == nil && w.started && w.stuck == nil &&
-		w.used < w.full && w.used+size+pointSize <= len(w.b.data) &&
+		w.used < w.full && size <= len(w.b.data)-w.used-pointSize && // their sum may be more than an int
 		w.fitsSegmentLocked(size, records) &&
 		w.fitsQueueLocked(size)
 }
