@@ -260,3 +260,10 @@ func SyncWritten[T any](q *DiskQueue[T]) error { return q.w.sync() }
 
 // Synced returns up to where all is on stable storage.
 func Synced[T any](q *DiskQueue[T]) sluice.Offset { return sluice.Offset(q.w.synced.Load()) }
+
+// Roll begins a new segment.
+func Roll[T any](q *DiskQueue[T]) error {
+	q.w.writing.Lock()
+	defer q.w.writing.Unlock()
+	return q.w.rollNow()
+}

@@ -24,6 +24,9 @@ func (r *reader[T]) readPlain(off, end sluice.Offset) sluice.Offset {
 	if !r.lends {
 		r.keepPlain(batch[had:had+n], b[:size])
 	}
+	if n > 0 {
+		r.why = nil
+	}
 	w.skip(size)
 	return off + sluice.Offset(n)
 }

@@ -220,6 +220,7 @@ func (r *reader[T]) readSegment(off, end sluice.Offset) (sluice.Offset, error) {
 			}
 			if err == nil {
 				off++
+				r.why = nil
 			}
 		}
 		if err != nil {

@@ -3,6 +3,7 @@ package diskq_test
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -75,3 +76,52 @@ func TestDamageBeforeWhatIsInMemory(t *testing.T) {
 		}
 	}
 }
+
+// A gap is told with the place where it is, whatever was damaged before and cost no value.
+func TestGapBehindADamagedSyncPoint(t *testing.T) {
+	for _, codec := range []diskq.Codec[[]byte]{diskq.Bytes(), diskq.LentBytes(), notDirect{diskq.Bytes()}} {
+		m := newMem()
+		q := open(t, m, diskq.Options{SyncEvery: -1})
+		add(t, q, values(2)...)
+		must(t, q.Sync(t.Context()))
+		add(t, q, values(2)...) // behind a sync point
+		must(t, diskq.Roll(q))
+		add(t, q, value(4))
+		pieces, err := diskq.Pieces(m, dir, 0)
+		must(t, err)
+		data, err := fsx.ReadFile(m, firstSegment)
+		must(t, err)
+		end := int64(0)
+		for _, p := range pieces {
+			switch {
+			case p.Offset == 2 && p.Record:
+				end = p.End
+			case p.Offset == 2:
+				data[p.Pos+20] ^= 1
+			}
+		}
+		other := newMem()
+		must(t, other.MkdirAll(dir, 0o700))
+		must(t, fsx.WriteFile(other, firstSegment, data[:end])) // without the last value
+		must(t, fsx.WriteFile(other, dir+"/00000000000000000004.seg", nil))
+		r, err := diskq.OpenReader(dir, codec, diskq.FollowOn(diskq.ReaderOptions{}, other))
+		must(t, err)
+		c := r.Cursor(sluice.Oldest())
+		for i := range 3 {
+			if v, ok, err := c.TryNext(); string(v) != value(i%2) || !ok || err != nil {
+				t.Fatalf("value %d is %q, %v, %v", i, v, ok, err)
+			}
+		}
+		gap, want := (*sluice.CorruptError)(nil), fmt.Sprintf("byte %d: the values are missing", end)
+		if _, _, err := c.TryNext(); !errors.As(err, &gap) || gap.From != 3 || gap.To != 4 || !strings.Contains(err.Error(), want) {
+			t.Errorf("TryNext() = %v, want that value 3 is missing, %s", err, want)
+		}
+		must(t, r.Close())
+		must(t, q.Close())
+	}
+}
+
+// A notDirect codec has each value decoded.
+type notDirect struct{ diskq.Codec[[]byte] }
+
+func (notDirect) Name() string { return "" }
