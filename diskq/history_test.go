@@ -386,6 +386,9 @@ func (h *history) reopen() error {
 	err = h.compare(len(h.model), len(h.model))
 	if err != nil && h.excused(err) && !errors.Is(err, fsx.ErrPowerCut) {
 		h.mend()
+		if diskq.Failure(h.q) != nil {
+			return h.kill() // the keeper met it, before or behind the first look
+		}
 		err = h.compare(len(h.model), len(h.model))
 	}
 	if errors.Is(err, fsx.ErrPowerCut) {
