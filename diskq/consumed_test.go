@@ -1,8 +1,10 @@
 package diskq_test
 
 import (
+	"context"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +83,56 @@ func TestFullQueueIsEmptiedByItsConsumer(t *testing.T) {
 			must(t, q.Close())
 		})
 	}
+}
+
+// What a consumer is done with just behind an append's look for room is saved, and makes that room.
+func TestRoomIsMadeBehindTheLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, newMem(), diskq.Options{SegmentBytes: 1 << 20, MaxBytes: 16 << 10, DeleteConsumed: true})
+		c := consume(t, q, diskq.ConsumerOptions{SaveEvery: -1})
+		looks := 0
+		diskq.BehindLooks(q, func() {
+			if looks++; looks > 1 {
+				return
+			}
+			_, next := q.Bounds()
+			for off := range next {
+				must(t, receive(t, c, off, 1).Ack())
+			}
+			synctest.Wait()
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for i := 0; looks == 0; i++ {
+			if _, err := q.Append(ctx, value(i)); err != nil {
+				t.Fatalf("Append() = %v, though all before is consumed", err)
+			}
+		}
+		must(t, q.Close())
+	})
+}
+
+// An append whose queue fails just behind its look for room does not wait for any.
+func TestFailureBehindTheLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SegmentBytes: 1 << 20, MaxBytes: 16 << 10, DeleteConsumed: true, SyncEvery: -1})
+		diskq.BehindLooks(q, func() {
+			m.Inject(fsx.From(0, syscall.EIO, fsx.OpSync))
+			if err := q.Sync(t.Context()); !errors.Is(err, syscall.EIO) {
+				t.Errorf("Sync() = %v, want EIO", err)
+			}
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := error(nil)
+		for i := 0; err == nil; i++ {
+			_, err = q.Append(ctx, value(i))
+		}
+		if !errors.Is(err, syscall.EIO) {
+			t.Errorf("Append() = %v, want EIO", err)
+		}
+	})
 }
 
 func TestFullQueueFails(t *testing.T) {

@@ -45,3 +45,13 @@ func ImportInBatches[T any](dir, name string, dst *DiskQueue[T], batch int) (Imp
 
 // SaveLate saves as an Ack does that settled its value before Close, and comes to its save after it.
 func SaveLate[T any](c *Consumer[T]) error { return c.save(true) }
+
+// BehindLooks has f called behind each look of an append for room that consumers make. No other append may be under way.
+func BehindLooks[T any](q *DiskQueue[T], f func()) {
+	look := q.w.consumed
+	q.w.consumed = func() error {
+		err := look()
+		f()
+		return err
+	}
+}
