@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/crc32"
+	"runtime"
 	"time"
 
 	"github.com/sluice-go/sluice"
@@ -129,6 +130,31 @@ func ForgetFirst[T any](q *DiskQueue[T]) {
 	q.w.list = q.w.list[1:]
 }
 
+// FirstBeforeUnlisting has drop wait where it takes a segment off the list, as a reader makes it wait who looks for one, and returns
+// where the queue begins at that moment.
+func FirstBeforeUnlisting[T any](q *DiskQueue[T], drop func()) (first sluice.Offset) {
+	l := &q.w.segments.mu
+	l.RLock()
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		drop()
+	}()
+	for l.TryRLock() { // nobody waits to change it
+		l.RUnlock()
+		select {
+		case <-done:
+			panic("nothing is dropped")
+		default:
+			runtime.Gosched()
+		}
+	}
+	first = sluice.Offset(q.w.first.Load())
+	l.RUnlock()
+	<-done
+	return first
+}
+
 // Failure returns why a queue has failed, or nil.
 func Failure[T any](q *DiskQueue[T]) error {
 	if err := q.w.failure(); err != sluice.ErrClosed {
@@ -169,6 +195,14 @@ func EnterTail[T any](q *DiskQueue[T]) (look func() []byte, mapped bool, leave f
 func WithTailVersion(file []byte, v uint32) []byte {
 	b := append([]byte(nil), file...)
 	binary.LittleEndian.PutUint32(b[8:], v)
+	binary.LittleEndian.PutUint32(b[halfUsed-4:], crc32.Checksum(b[8:halfUsed-4], castagnoli))
+	return b
+}
+
+// WithTailRoom returns a TAIL whose first header says that there is so much room for data.
+func WithTailRoom(file []byte, room uint32) []byte {
+	b := append([]byte(nil), file...)
+	binary.LittleEndian.PutUint32(b[12:], room)
 	binary.LittleEndian.PutUint32(b[halfUsed-4:], crc32.Checksum(b[8:halfUsed-4], castagnoli))
 	return b
 }

@@ -252,6 +252,18 @@ func TestTailOfAnUnknownVersion(t *testing.T) {
 	}
 }
 
+// Nor is a TAIL guessed at whose halves have another size.
+func TestTailOfAnUnknownSize(t *testing.T) {
+	files := killed(t, values(3))
+	for _, room := range []uint32{0, 4096, 1 << 20, 1 << 31} {
+		files[tailName] = diskq.WithTailRoom(files[tailName], room)
+		_, err := diskq.Open(dir, diskq.String(), diskq.On(diskq.Options{}, diskWith(t, files)))
+		if err == nil || !strings.Contains(err.Error(), "TAIL: unknown format version") {
+			t.Errorf("a half of %d bytes: Open() = %v, want an error", room, err)
+		}
+	}
+}
+
 // If what was acknowledged can't be written, nothing more is acknowledged until it can.
 func TestWrittenWaitsForTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -276,10 +288,14 @@ func TestWrittenWaitsForTheDisk(t *testing.T) {
 
 // What can't be written for want of room is refused at once, as without a TAIL, and what was acknowledged is there.
 func TestWrittenOnAFullDisk(t *testing.T) {
-	for room := int64(0); room < 900_000; room += 30_000 {
+	for room := int64(0); room < 1_800_000; room += 30_000 {
+		segment := int64(200_000)
+		if room >= 900_000 { // of several blocks each
+			segment = 600_000
+		}
 		synctest.Test(t, func(t *testing.T) {
 			m := mapping()
-			q := open(t, m, diskq.Options{SyncEvery: -1, SegmentBytes: 200_000})
+			q := open(t, m, diskq.Options{SyncEvery: -1, SegmentBytes: segment})
 			m.SetRoom(m.Used() + room)
 			n := 0
 			v := strings.Repeat("v", 5000)
@@ -299,6 +315,20 @@ func TestWrittenOnAFullDisk(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Small segments take no more room ahead than they may become large.
+func TestRoomOfSmallSegments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mapping()
+		q := open(t, m, diskq.Options{SyncEvery: -1, SegmentBytes: 10_000})
+		add(t, q, value(0))
+		const tail = 548_864
+		if got := m.Used() - tail; got < 10_000 || got > 10_100 {
+			t.Errorf("a segment of at most 10000 bytes takes %d", got)
+		}
+		must(t, q.Close())
+	})
 }
 
 func TestDestroyRemovesTheTail(t *testing.T) {
