@@ -90,6 +90,28 @@ func TestPiecesAreAligned(t *testing.T) {
 	}
 }
 
+// A block that was made for a large value is not used again: it would be held for ever, and written as one.
+func TestPiecesBehindALargeValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		large := 0
+		w := &writesFS{Mem: newMem(), write: func(pos, end int64, done bool) {
+			if done && end-pos > piece {
+				large++
+			}
+		}}
+		q, err := diskq.Open(dir, diskq.String(), diskq.On(diskq.Options{Durability: diskq.Buffered, SyncEvery: -1}, w))
+		must(t, err)
+		add(t, q, "begins the session", strings.Repeat("l", 4*piece))
+		for range 20 * piece / 1000 {
+			add(t, q, strings.Repeat("z", 1000))
+		}
+		must(t, q.Close())
+		if large != 1 {
+			t.Errorf("%d writes of more than a piece, want that of the large value", large)
+		}
+	})
+}
+
 // A process may be killed whenever it will, while what lies across two pieces is in one half of the TAIL, in both, or in a segment in
 // part: nothing is lost.
 func TestKilledBetweenPieces(t *testing.T) {
@@ -337,4 +359,27 @@ func TestKilledBehindARestOfAPiece(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A piece that is written does not let appends in while what lies behind it can't be.
+func TestRestOfAPieceThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mapping()
+		q := open(t, m, diskq.Options{SyncEvery: -1, SegmentBytes: 2 << 20, MaxBytes: 1 << 20, WhenFull: diskq.Fail})
+		for n := 0; n == 0 || diskq.End(q) <= piece; n++ {
+			add(t, q, value(n)+strings.Repeat("z", 1000))
+		}
+		if _, err := q.Append(t.Context(), strings.Repeat("z", 3*piece)); !errors.Is(err, diskq.ErrFull) {
+			t.Fatalf("Append() = %v, want ErrFull, behind the piece that is written for it", err)
+		}
+		m.Inject(fsx.From(0, syscall.EIO, fsx.OpWrite))
+		if err := q.Sync(t.Context()); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("Sync() = %v, want EIO", err)
+		}
+		if _, err := q.Append(t.Context(), "small"); !errors.Is(err, syscall.EIO) {
+			t.Errorf("Append() = %v, want EIO", err)
+		}
+		m.Inject(nil)
+		add(t, q, "small")
+	})
 }
