@@ -1,7 +1,9 @@
 package diskq_test
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -198,6 +200,27 @@ func TestUnmadeSegment(t *testing.T) {
 	}
 }
 
+// A queue that can't be repaired yet drops nothing: what is dropped would leave no trace of where its offsets go on.
+func TestTrimOfAnUnmadeSegment(t *testing.T) {
+	m, o := newMem(), diskq.Options{SegmentBytes: 4096, SyncEvery: -1}
+	add(t, open(t, m, o), values(100)...)
+	m = m.Kill()
+	m.Inject(fsx.From(0, syscall.EIO, fsx.OpRename))
+	q := open(t, m, o)
+	if err := q.Empty(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Empty() = %v, want EIO", err)
+	}
+	m = m.Kill()
+	q = open(t, m, o)
+	if first, next := q.Bounds(); first != 0 || next != 100 {
+		t.Errorf("Bounds() = %d, %d, want 0, 100", first, next)
+	}
+	must(t, q.Empty())
+	if first, next := q.Bounds(); first != 100 || next != 100 {
+		t.Errorf("Bounds() = %d, %d when it is repaired and empty, want 100, 100", first, next)
+	}
+}
+
 // A segment with a damaged end is not sealed by recovery: its bytes stay as they are.
 func TestDamagedEndIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -227,4 +250,59 @@ func TestDamagedEndIsKept(t *testing.T) {
 			t.Errorf("the damaged segment has %d bytes, %v, want the %d that it had", len(kept), err, len(data))
 		}
 	})
+}
+
+// A segment that takes the place of an empty one of its name is whole before it has that name: a power cut meanwhile leaves the one or
+// the other, and a durable queue its epoch.
+func TestPowerCutWhileASegmentIsReplaced(t *testing.T) {
+	for seed := range uint64(40) {
+		m, o := newMem(), diskq.Options{Durability: diskq.Durable}
+		q := open(t, m, o)
+		add(t, q, value(0))
+		must(t, q.Empty())
+		m = m.Kill()
+		renamed := false
+		m.Inject(func(c fsx.Call) error {
+			if renamed && c.Op == fsx.OpSync {
+				return fsx.ErrPowerCut
+			}
+			renamed = renamed || c.Op == fsx.OpRename
+			return nil
+		})
+		if dead, err := diskq.Open(dir, diskq.String(), diskq.On(o, m)); err == nil {
+			dead.Close()
+		}
+		again := open(t, m.PowerCut(seed), o)
+		if _, next := again.Bounds(); next != 1 || again.Epoch() != q.Epoch() || !renamed {
+			t.Errorf("seed %d: the queue ends at %d, with the old epoch: %v, a segment was renamed: %v; want 1, true, true",
+				seed, next, again.Epoch() == q.Epoch(), renamed)
+		}
+	}
+}
+
+// What is kept of a queue that was not closed is on stable storage before the segment that promises it.
+func TestWhatIsKeptIsSynced(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			m, o := newMem(), diskq.Options{SyncEvery: -1}
+			q := open(t, m, o)
+			add(t, q, values(20)...)
+			m = m.Kill()
+			opened, cut := 0, newMem()
+			q = open(t, &opening{Mem: m, before: func(name string, flag int) {
+				if name != firstSegment || flag != os.O_RDWR {
+					return
+				}
+				if opened++; opened == 2 { // to be sealed
+					cut = m.PowerCut(seed)
+				}
+			}}, o)
+			synctest.Wait()
+			r, err := readAll(open(t, cut, o))
+			must(t, err)
+			if r.next != 20 || len(r.gaps) > 0 {
+				t.Errorf("seed %d: a power cut leaves %d values and gaps %v, want 20 and none", seed, r.next, r.gaps)
+			}
+		})
+	}
 }
