@@ -28,7 +28,14 @@ func TestDropOldest(t *testing.T) {
 	if s.Bytes > 32<<10 || s.Bytes < 20<<10 || s.First == 0 {
 		t.Errorf("%d bytes are held from value %d on, want about 32 KiB", s.Bytes, s.First)
 	}
-	_, err := c.Next(t.Context())
+	report, err := diskq.InspectOn(m, dir)
+	must(t, err)
+	for _, s := range report.Segments[:len(report.Segments)-1] {
+		if s.Bytes < 3800 {
+			t.Errorf("segment %s has %d bytes, want about 4096: others could be dropped", s.Name, s.Bytes)
+		}
+	}
+	_, err = c.Next(t.Context())
 	if lag := (*sluice.LagError)(nil); !errors.As(err, &lag) || lag.From != 0 || lag.To != s.First {
 		t.Errorf("Next() = %v, want a *LagError [0, %d)", err, s.First)
 	}
@@ -424,4 +431,133 @@ func TestAppendDuringADrop(t *testing.T) {
 		}
 		must(t, q.Close())
 	}
+}
+
+// A value that can never fit is refused before anything is dropped for it.
+func TestTooLargeDropsNothing(t *testing.T) {
+	refused := 0
+	for size := 6000; size < 8300; size += 20 {
+		q := open(t, newMem(), diskq.Options{MaxBytes: 8192, SegmentBytes: 8192, WhenFull: diskq.DropOldest})
+		add(t, q, "kept")
+		_, err := q.Append(t.Context(), string(make([]byte, size)))
+		if err == nil {
+			continue
+		}
+		refused++
+		if first, next := q.Bounds(); !errors.Is(err, diskq.ErrTooLarge) || first != 0 || next != 1 {
+			t.Errorf("%d bytes: Append() = %v, and Bounds() = %d, %d; want ErrTooLarge, 0, 1", size, err, first, next)
+		}
+	}
+	if refused == 0 {
+		t.Error("nothing was too large")
+	}
+}
+
+// Who waits for room is told when the queue fails.
+func TestFailureEndsTheWaitForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{MaxBytes: 8192, SegmentBytes: 8192, SyncEvery: -1})
+		add(t, q, large, large, large)
+		done := make(chan error, 1)
+		go func() {
+			_, err := q.Append(context.Background(), large+large)
+			done <- err
+		}()
+		synctest.Wait()
+		m.Inject(fsx.From(0, syscall.EIO, fsx.OpSync))
+		if err := q.Sync(t.Context()); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("Sync() = %v, want EIO", err)
+		}
+		synctest.Wait()
+		select {
+		case err := <-done:
+			if !errors.Is(err, syscall.EIO) {
+				t.Errorf("Append() = %v, want EIO", err)
+			}
+		default:
+			t.Error("the queue has failed, and Append waits on")
+			m.Inject(nil)
+			must(t, q.Empty())
+		}
+	})
+}
+
+// An empty segment is not left for another of its name while what lies before can't be removed.
+func TestRoomBehindADropThatFailed(t *testing.T) {
+	m := newMem()
+	o := diskq.Options{SegmentBytes: 4096, MaxBytes: 8192, SyncEvery: -1, WhenFull: diskq.DropOldest}
+	q := open(t, m, o)
+	add(t, q, large+large[:1900])
+	m.Inject(fsx.Nth(0, syscall.EACCES, fsx.OpRemove))
+	if err := q.Empty(); !errors.Is(err, syscall.EACCES) {
+		t.Fatalf("Empty() = %v, want EACCES", err)
+	}
+	m.Inject(nil)
+	add(t, q, large+large[:1900])
+	if s := q.Stats(); s.Segments != 1 || s.First != 1 || s.Next != 2 {
+		t.Errorf("Stats() = %+v, want one segment, with the second value", s)
+	}
+	must(t, q.Close())
+}
+
+// A drop whose last step failed is finished by the next, though there is nothing more to drop: then no power cut undoes it.
+func TestDropThatFailedIsFinished(t *testing.T) {
+	for seed := range uint64(10) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+		add(t, q, values(500)...)
+		must(t, q.Sync(t.Context()))
+		m.Inject(fsx.Nth(0, syscall.EMFILE, fsx.OpSyncDir))
+		first, _ := q.Bounds()
+		for before := sluice.Offset(0); first == 0; before++ { // the first segment, and no other
+			if err := q.Trim(before); err != nil && !errors.Is(err, syscall.EMFILE) {
+				t.Fatalf("Trim() = %v, want nil or EMFILE", err)
+			}
+			first, _ = q.Bounds()
+		}
+		must(t, q.Trim(first))
+		again := open(t, m.PowerCut(seed), diskq.Options{})
+		if got, _ := again.Bounds(); got != first {
+			t.Errorf("seed %d: the queue begins at %d behind a power cut, want %d", seed, got, first)
+		}
+	}
+}
+
+// Whoever finds a segment gone from the list finds that the queue begins behind it.
+func TestFirstMovesBeforeTheList(t *testing.T) {
+	q := open(t, newMem(), diskq.Options{SegmentBytes: 4096})
+	add(t, q, values(500)...)
+	if first := diskq.FirstBeforeUnlisting(q, func() { must(t, q.Trim(400)) }); first == 0 {
+		t.Error("the first segment is about to leave the list, and the queue begins with it")
+	}
+}
+
+// What is appended while a segment is about to be left is written to it before.
+func TestAppendWhileASegmentIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		writing, free := make(chan bool), make(chan bool)
+		var armed atomic.Bool
+		q := open(t, &hookFS{Mem: newMem(), before: func(op fsx.Op, _ string) error {
+			if op == fsx.OpWrite && armed.CompareAndSwap(true, false) {
+				writing <- true
+				<-free
+			}
+			return nil
+		}}, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+		add(t, q, "first")
+		armed.Store(true)
+		trimmed := make(chan error)
+		go func() { trimmed <- q.Trim(1) }()
+		<-writing
+		add(t, q, "second")
+		free <- true
+		must(t, <-trimmed)
+		r, err := readAll(q)
+		must(t, err)
+		if len(r.gaps) > 0 || r.next != 2 || r.values[1] != "second" || q.Stats().Segments != 2 {
+			t.Errorf("the queue holds %q, with gaps %v, in %d segments, want both values, in one that was left", r.values, r.gaps, q.Stats().Segments)
+		}
+		must(t, q.Close())
+	})
 }
