@@ -377,3 +377,73 @@ func TestPreallocateBehindAFailedAppend(t *testing.T) {
 	}
 	must(t, q.Close())
 }
+
+// What is appended just behind a background sync is synced by the next one, though the one before had been told of appends that
+// it took along.
+func TestAppendBehindABackgroundSync(t *testing.T) {
+	for _, d := range []diskq.Durability{diskq.Written, diskq.Buffered} {
+		synctest.Test(t, func(t *testing.T) {
+			q := open(t, newMem(), diskq.Options{Durability: d})
+			for _, pause := range []time.Duration{995, 7, 0} { // so the sync is between the second and the third
+				add(t, q, "a")
+				time.Sleep(pause * time.Millisecond)
+			}
+			time.Sleep(2 * time.Second)
+			if s := q.Stats(); s.Synced != 3 {
+				t.Errorf("%v: Stats() = %+v two seconds later, want that all is synced", d, s)
+			}
+			must(t, q.Close())
+		})
+	}
+}
+
+// A background sync takes along what is not written yet.
+func TestBackgroundSyncWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := open(t, newMem(), diskq.Options{Durability: diskq.Buffered, SyncEvery: time.Millisecond})
+		add(t, q, "a")
+		time.Sleep(2 * time.Millisecond)
+		if s := q.Stats(); s.Synced != 1 {
+			t.Errorf("Stats() = %+v behind two SyncEvery, want that all is synced", s)
+		}
+		must(t, q.Close())
+	})
+}
+
+// What could not be written within 10 ms is tried again, also where nothing is synced in the background.
+func TestLateWriteIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+		add(t, q, "a")
+		m.Inject(fsx.Nth(0, syscall.ENOSPC, fsx.OpWrite))
+		time.Sleep(50 * time.Millisecond)
+		if _, next := follow(t, m).Bounds(); next != 1 {
+			t.Errorf("%d values are in the files, want 1", next)
+		}
+		must(t, q.Close())
+	})
+}
+
+// A late sync point for which the block has no room comes with the next append.
+func TestLatePointWithoutRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Durable})
+		begin := diskq.End(q) + 76 // behind the sync point of the session
+		add(t, q, "a")
+		full := begin + piece + 8192
+		add(t, q, string(make([]byte, full-diskq.End(q)-76-12)))
+		if end := diskq.End(q); end != full {
+			t.Fatalf("the queue ends at byte %d, want %d", end, full)
+		}
+		time.Sleep(time.Second)
+		add(t, q, "c")
+		pieces, err := diskq.Pieces(m, dir, 0)
+		must(t, err)
+		if n := len(pieces); !pieces[n-1].Record || pieces[n-2].Record {
+			t.Errorf("the file ends with %+v, want a sync point and the last value", pieces[n-2:])
+		}
+		must(t, q.Close())
+	})
+}
