@@ -6,6 +6,9 @@ import (
 	"github.com/sluice-go/sluice/internal/fsx"
 )
 
+// A bootless file system does not know for how long the system's cache has lost nothing.
+type bootless struct{ fsx.FS }
+
 // A hookFS calls before ahead of each WriteAt and Sync of a file, and each SyncDir, under no lock: it may block, use the file system, and fail
 // the call.
 type hookFS struct {

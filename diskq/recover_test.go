@@ -306,3 +306,97 @@ func TestWhatIsKeptIsSynced(t *testing.T) {
 		})
 	}
 }
+
+// Where nobody knows whether the system went on, a queue that was not closed has another epoch, unless it is durable.
+func TestEpochOfAnUnknownBoot(t *testing.T) {
+	for _, d := range []diskq.Durability{diskq.Written, diskq.Durable} {
+		m, o := newMem(), diskq.Options{Durability: d, SyncEvery: -1}
+		q := open(t, bootless{m}, o)
+		add(t, q, value(0))
+		again := open(t, bootless{m.Kill()}, o)
+		if changed := again.Epoch() != q.Epoch(); changed != (d == diskq.Written) {
+			t.Errorf("%v: the epoch is another: %v", d, changed)
+		}
+	}
+}
+
+// Values that are missing at the end of a segment are a gap, and no torn end, if the segments behind it promise them.
+func TestPromisedEndOfASegment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, o := newMem(), diskq.Options{SegmentBytes: 4096, SyncEvery: -1}
+		q := open(t, m, o)
+		add(t, q, value(0))
+		m.Inject(fsx.From(0, syscall.EIO, fsx.OpTruncate)) // so that nothing is sealed
+		roll(t, q)
+		roll(t, q)
+		must(t, q.Sync(t.Context()))
+		add(t, q, "behind the sync point that promises all")
+		_, next := q.Bounds()
+		m = m.Kill()
+		pieces, err := diskq.Pieces(m, dir, 0)
+		must(t, err)
+		last := pieces[len(pieces)-1].Offset
+		cutSegment(t, m, 0, last)
+		q = open(t, bootless{m}, o)
+		r, err := readAll(q)
+		must(t, err)
+		if r.next != next || len(r.gaps) != 1 || r.gaps[0].From != last || r.gaps[0].To != last+1 {
+			t.Errorf("the queue ends at %d, with gaps %v, want %d, and value %d alone", r.next, r.gaps, next, last)
+		}
+		must(t, q.Close())
+	})
+}
+
+// So are the names of what is kept, before the one of the segment that promises it.
+func TestNamesOfWhatIsKeptAreSynced(t *testing.T) {
+	for seed := range uint64(20) {
+		synctest.Test(t, func(t *testing.T) {
+			m, o := newMem(), diskq.Options{SegmentBytes: 4096, SyncEvery: -1}
+			q := open(t, m, o)
+			add(t, q, value(0))
+			m.Inject(fsx.From(0, syscall.EMFILE, fsx.OpSyncDir))
+			roll(t, q)
+			roll(t, q)
+			_, next := q.Bounds()
+			m = m.Kill()
+			renamed := false
+			m.Inject(func(c fsx.Call) error {
+				if renamed && c.Op == fsx.OpSync {
+					return fsx.ErrPowerCut
+				}
+				renamed = renamed || c.Op == fsx.OpRename
+				return nil
+			})
+			if dead, err := diskq.Open(dir, diskq.String(), diskq.On(o, m)); err == nil {
+				dead.Close()
+			}
+			r, err := readAll(open(t, m.PowerCut(seed), o))
+			must(t, err)
+			if r.next != next || len(r.gaps) > 0 || !renamed {
+				t.Errorf("seed %d: a power cut leaves %d values and gaps %v, want %d and none", seed, r.next, r.gaps, next)
+			}
+		})
+	}
+}
+
+// What a crash left behind the end of a segment is cut off when that is sealed, or its footer would not be found.
+func TestTornEndIsSealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, o := newMem(), diskq.Options{SyncEvery: -1}
+		add(t, open(t, m, o), values(10)...)
+		m = m.Kill()
+		data, err := fsx.ReadFile(m, firstSegment)
+		must(t, err)
+		must(t, fsx.WriteFile(m, firstSegment, append(data, strings.Repeat("torn", 200)...)))
+		q := open(t, m, o)
+		synctest.Wait()
+		report, err := diskq.InspectOn(m, dir)
+		must(t, err)
+		data, err = fsx.ReadFile(m, firstSegment)
+		must(t, err)
+		if s := report.Segments[0]; !s.Sealed || report.Next != 10 || strings.Contains(string(data), "torn") {
+			t.Errorf("the segment is %+v, and ends with %q, and the queue ends at %d; want a footer, and 10", s, data[len(data)-16:], report.Next)
+		}
+		must(t, q.Close())
+	})
+}

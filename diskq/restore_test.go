@@ -291,3 +291,12 @@ func TestOpenWithATailThatCantBeRead(t *testing.T) {
 		}
 	}
 }
+
+// Nor is a queue opened without what is in its TAIL where nobody knows whether the system went on.
+func TestCopyWithoutRoomOfAnUnknownBoot(t *testing.T) {
+	m := diskWith(t, killed(t, values(1000)))
+	m.SetRoom(m.Used())
+	if _, err := diskq.Open(dir, diskq.String(), diskq.On(diskq.Options{}, bootless{m})); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("Open() = %v, want ENOSPC", err)
+	}
+}
