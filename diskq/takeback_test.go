@@ -265,3 +265,27 @@ func TestBufferedIsWrittenDuringASync(t *testing.T) {
 		})
 	}
 }
+
+// A segment that could not be begun, nor taken back, makes the queue fail: what fits in the one before would be lost with a crash.
+func TestRollThatCannotBeUndone(t *testing.T) {
+	for _, op := range []fsx.Op{fsx.OpRemove, fsx.OpSyncDir} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMem()
+			q := open(t, m, diskq.Options{SegmentBytes: 4096, SyncEvery: -1})
+			n := fillSegment(t, q)
+			m.Inject(fsx.From(0, syscall.EIO, fsx.OpWrite|op))
+			if _, err := q.Append(t.Context(), large); !errors.Is(err, syscall.EIO) {
+				t.Fatalf("%v: Append() = %v, want EIO", op, err)
+			}
+			m.Inject(nil)
+			if _, err := q.Append(t.Context(), "small"); !errors.Is(err, syscall.EIO) {
+				t.Errorf("%v: Append() = %v, want EIO until the queue is opened again", op, err)
+			}
+			r, err := readAll(open(t, m.Kill(), diskq.Options{}))
+			must(t, err)
+			if int(r.next) != n || len(r.gaps) > 0 {
+				t.Errorf("%v: %d values are left, with gaps %v, want %d and none", op, r.next, r.gaps, n)
+			}
+		})
+	}
+}
