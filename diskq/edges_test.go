@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/sluice-go/sluice"
 	"github.com/sluice-go/sluice/diskq"
@@ -225,5 +226,55 @@ func TestDropIsNoDamage(t *testing.T) {
 	var gap *sluice.CorruptError
 	if _, err := c.Next(t.Context()); err == nil || errors.As(err, &gap) {
 		t.Errorf("Next() = %v, want an error that is not damage", err)
+	}
+}
+
+// The times of sync points never go back, also where the clock does between two sessions.
+func TestPointsNeverGoBack(t *testing.T) {
+	for _, end := range []string{"close", "kill"} {
+		m, o := newMem(), diskq.Options{SyncEvery: -1}
+		var last time.Time
+		for i := range 2 { // each begins at the same time
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(time.Duration(1-i) * time.Hour)
+				q := open(t, m, o)
+				add(t, q, value(0))
+				if at := diskq.LastPoint(q); at.Before(last) {
+					t.Errorf("%s: a sync point is of %v, and one before is of %v", end, at, last)
+				} else {
+					last = at
+				}
+				if end == "close" {
+					must(t, q.Close())
+				} else {
+					m = m.Kill()
+				}
+			})
+		}
+	}
+}
+
+// In each segment sync points are as near to each other as in the first.
+func TestPointsOfEachSegment(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{Durability: diskq.Buffered, SegmentBytes: 250_000, SyncEvery: -1})
+	for q.Stats().Segments < 3 {
+		add(t, q, string(make([]byte, 1000)))
+	}
+	must(t, q.Sync(t.Context()))
+	report, err := diskq.InspectOn(m, dir)
+	must(t, err)
+	for _, s := range report.Segments[:2] {
+		pieces, err := diskq.Pieces(m, dir, s.First)
+		must(t, err)
+		last := pieces[0].Pos
+		for _, p := range pieces {
+			if !p.Record {
+				last = p.Pos
+			}
+			if p.Pos-last > 64<<10 {
+				t.Fatalf("segment %s: the sync point before byte %d is at %d, want it within 64 KiB", s.Name, p.Pos, last)
+			}
+		}
 	}
 }

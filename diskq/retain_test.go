@@ -214,6 +214,8 @@ func TestSince(t *testing.T) {
 		must(t, q.Close())
 		q = open(t, m, diskq.Options{})
 		check()
+		add(t, q, value(n)) // over the footer, which had the index
+		check()
 	})
 }
 
