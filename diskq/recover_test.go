@@ -289,7 +289,7 @@ func TestWhatIsKeptIsSynced(t *testing.T) {
 			add(t, q, values(20)...)
 			m = m.Kill()
 			opened, cut := 0, newMem()
-			q = open(t, &opening{Mem: m, before: func(name string, flag int) {
+			open(t, &opening{Mem: m, before: func(name string, flag int) {
 				if name != firstSegment || flag != os.O_RDWR {
 					return
 				}
