@@ -88,7 +88,7 @@ func TestFullQueueIsEmptiedByItsConsumer(t *testing.T) {
 // What a consumer is done with just behind an append's look for room is saved, and makes that room.
 func TestRoomIsMadeBehindTheLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := open(t, newMem(), diskq.Options{SegmentBytes: 1 << 20, MaxBytes: 16 << 10, DeleteConsumed: true})
+		q := open(t, newMem(), diskq.Options{SegmentBytes: 16 << 10, MaxBytes: 16 << 10, DeleteConsumed: true})
 		c := consume(t, q, diskq.ConsumerOptions{SaveEvery: -1})
 		looks := 0
 		diskq.BehindLooks(q, func() {
@@ -116,7 +116,7 @@ func TestRoomIsMadeBehindTheLook(t *testing.T) {
 func TestFailureBehindTheLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMem()
-		q := open(t, m, diskq.Options{SegmentBytes: 1 << 20, MaxBytes: 16 << 10, DeleteConsumed: true, SyncEvery: -1})
+		q := open(t, m, diskq.Options{SegmentBytes: 16 << 10, MaxBytes: 16 << 10, DeleteConsumed: true, SyncEvery: -1})
 		diskq.BehindLooks(q, func() {
 			m.Inject(fsx.From(0, syscall.EIO, fsx.OpSync))
 			if err := q.Sync(t.Context()); !errors.Is(err, syscall.EIO) {

@@ -365,11 +365,12 @@ func TestKilledBehindARestOfAPiece(t *testing.T) {
 func TestRestOfAPieceThatCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := mapping()
-		q := open(t, m, diskq.Options{SyncEvery: -1, SegmentBytes: 2 << 20, MaxBytes: 1 << 20, WhenFull: diskq.Fail})
+		q := open(t, m, diskq.Options{SyncEvery: -1, SegmentBytes: 4 * piece, MaxBytes: 4 * piece, WhenFull: diskq.Fail})
 		for n := 0; n == 0 || diskq.End(q) <= piece; n++ {
 			add(t, q, value(n)+strings.Repeat("z", 1000))
 		}
-		if _, err := q.Append(t.Context(), strings.Repeat("z", 3*piece)); !errors.Is(err, diskq.ErrFull) {
+		left := int(4*piece - diskq.End(q)) // in the segment; in the queue there must be room for a footer too
+		if _, err := q.Append(t.Context(), strings.Repeat("z", left-200)); !errors.Is(err, diskq.ErrFull) {
 			t.Fatalf("Append() = %v, want ErrFull, behind the piece that is written for it", err)
 		}
 		m.Inject(fsx.From(0, syscall.EIO, fsx.OpWrite))
