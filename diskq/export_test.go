@@ -301,3 +301,10 @@ func Roll[T any](q *DiskQueue[T]) error {
 	defer q.w.writing.Unlock()
 	return q.w.rollNow()
 }
+
+// SealAll seals what is complete, as the keeper does.
+func SealAll[T any](q *DiskQueue[T]) error {
+	q.w.syncing.Lock()
+	defer q.w.syncing.Unlock()
+	return q.w.sealAll()
+}
