@@ -183,7 +183,7 @@ func (w *writer) recover(tail tailState) error {
 	case last.id == 0:
 		w.epoch.Store(w.o.draw())
 		w.recovery.NewEpoch = true
-	case tail == gapTail, seen && !closed: // somebody may have seen what is lost
+	case tail == gapTail, tail == laterTail && last.tail, seen && !closed: // somebody may have seen what is lost
 		w.epoch.Store(nextEpoch(last.epoch, next))
 		w.recovery.NewEpoch = true
 	}
