@@ -149,6 +149,8 @@ type follower struct {
 	torn   bool          // what lies there is not whole
 	safe   mark          // where the scan begins again if what it passed was taken back
 	seen   mark          // what is safe next
+	stood  int64         // where the window stands, and from when on it has
+	from   time.Time
 	listed time.Time
 	err    error // final
 
@@ -190,6 +192,8 @@ func (f *follower) enterSegment(g *segment) error {
 	if err := f.w.enter(g, headerSize); err != nil {
 		return err
 	}
+	g.mu.Lock() // if the header was not whole yet, one who asks Since may just be reading it
+	defer g.mu.Unlock()
 	if g.head != nil {
 		f.epoch.Store(g.head.epoch)
 	}
@@ -205,6 +209,9 @@ func (f *follower) refresh(list bool) error {
 	}
 	before := f.next.Load()
 	err := f.look()
+	if f.w.pos != f.stood {
+		f.stood, f.from = f.w.pos, time.Now()
+	}
 	if err == nil && (list || f.next.Load() == before && time.Since(f.listed) >= relist) {
 		err = f.relist()
 	}

@@ -1,6 +1,10 @@
 package diskq
 
-import "github.com/sluice-go/sluice"
+import (
+	"time"
+
+	"github.com/sluice-go/sluice"
+)
 
 // scan reads the frames that are there by now. What is not whole may become so; only what a later sync point promises is
 // damage, and the reader tells it.
@@ -69,12 +73,13 @@ func (f *follower) mark(p syncPoint) {
 }
 
 // rescan goes back to what is safe if the window may stand where no frame ever begins: behind one that was there, and was taken
-// back, because its append failed.
+// back, because its append failed. It does so once a second at most, and not where the window moves on: that may be far to read.
 func (f *follower) rescan() error {
 	extent, err := f.w.extent()
-	if err != nil || !f.torn && extent >= f.w.pos {
+	if err != nil || !f.torn && extent >= f.w.pos || time.Since(f.from) < relist {
 		return err
 	}
+	f.from = time.Now()
 	f.off = f.safe.off
 	if err := f.w.enter(f.w.seg, f.safe.pos); err != nil {
 		return err
