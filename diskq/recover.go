@@ -325,7 +325,7 @@ func (w *writer) makeLocked() error {
 func trimPlaces(places []place, pos int64) []place {
 	var kept []place
 	for _, p := range places {
-		if n := len(kept); p.pos < pos && (n == 0 || p.pos-kept[n-1].pos >= pointEvery) {
+		if n := len(kept); p.pos < pos && (n == 0 || !p.near(kept[n-1])) {
 			kept = append(kept, p)
 		}
 	}

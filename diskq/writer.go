@@ -219,7 +219,7 @@ func (s *segment) note(p place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.places); n > 0 {
-		if last := s.places[n-1]; p.pos-last.pos < pointEvery && p.time.Sub(last.time) < time.Second/2 {
+		if p.near(s.places[n-1]) {
 			return
 		}
 	}
