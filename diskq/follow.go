@@ -143,16 +143,17 @@ type follower struct {
 	every time.Duration
 	epoch atomic.Uint64 // written under mu
 
-	mu     sync.Mutex
-	w      window        // stands behind the last whole frame of the last segment
-	off    sluice.Offset // of the next record there
-	torn   bool          // what lies there is not whole
-	safe   mark          // where the scan begins again if what it passed was taken back
-	seen   mark          // what is safe next
-	stood  int64         // where the window stands, and from when on it has
-	from   time.Time
-	listed time.Time
-	err    error // final
+	mu       sync.Mutex
+	w        window        // stands behind the last whole frame of the last segment
+	off      sluice.Offset // of the next record there
+	torn     bool          // what lies there is not whole
+	hopeless extent        // where overDamage found nothing
+	safe     mark          // where the scan begins again if what it passed was taken back
+	seen     mark          // what is safe next
+	stood    int64         // where the window stands, and from when on it has
+	from     time.Time
+	listed   time.Time
+	err      error // final
 
 	durable bool // only what a sync point promises may be seen
 }
@@ -187,7 +188,7 @@ func (f *follower) open(codec string) error {
 func (f *follower) enterSegment(g *segment) error {
 	f.off = g.first
 	f.safe = mark{headerSize, g.first}
-	f.seen = f.safe
+	f.seen, f.hopeless = f.safe, extent{}
 	f.next.Store(max(f.next.Load(), int64(g.first))) // what lies before is complete
 	if err := f.w.enter(g, headerSize); err != nil {
 		return err

@@ -62,3 +62,29 @@ func TestFollowerAsksForTheEpochOften(t *testing.T) {
 		}
 	})
 }
+
+// A follower that waits looks once through what a killed process left of a large value, and not every 10 ms.
+func TestFollowerWaitsBehindALargeTornValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+		add(t, q, value(0), string(make([]byte, 8<<20)))
+		must(t, q.Sync(t.Context()))
+		data, err := fsx.ReadFile(m, firstSegment)
+		must(t, err)
+		data = data[:len(data)-3]
+		must(t, fsx.WriteFile(m, firstSegment, data))
+		counting := &readFS{Mem: m}
+		r, err := diskq.OpenReader(dir, diskq.String(), diskq.FollowOn(diskq.ReaderOptions{}, counting))
+		must(t, err)
+		defer r.Close()
+		counting.bytes.Store(0)
+		for range 1000 {
+			r.Bounds()
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n, most := counting.bytes.Load(), int64(60*len(data)); n > most {
+			t.Errorf("10 s of waiting read %d bytes of a file of %d, want at most %d", n, len(data), most)
+		}
+	})
+}
