@@ -17,7 +17,8 @@ import (
 var _ sluice.Source[[]byte] = (*Reader[[]byte])(nil)
 
 // ErrCutBack is what a [Reader]'s cursors get when a crash took back values that the Reader had already given out, so that
-// their offsets are given again. Open another Reader. Compare with errors.Is.
+// their offsets are given again. Open another Reader. Compare with errors.Is. An append that failed when the Reader had just seen
+// its value can do it too, if a segment begins there next.
 var ErrCutBack = errors.New("diskq: a crash took back values that had been read")
 
 // Reader follows, read-only, a queue that another process writes, or nobody. It takes no lock and changes nothing; it goes
