@@ -138,7 +138,7 @@ func runSize(b []byte) (size int, more bool) {
 
 // isRun reports whether that many bytes are a run: whether a sync point follows that has their checksum.
 func (w *window) isRun(size int) bool {
-	if size < runLeast || size > w.n-w.i {
+	if size < runLeast || size > w.n-w.i-pointSize || binary.LittleEndian.Uint32(w.buf[w.i+size:]) != frameWord(kindSync, syncSize) {
 		return false
 	}
 	f, _, ok := parseFrame(w.buf[w.i+size:w.n], w.id, w.pos+int64(size))
