@@ -23,7 +23,7 @@ func (r *Ring[T]) makeRoom(ctx context.Context, n int64, count int) (int64, erro
 		return n, nil
 	case r.single:
 		return r.makeRoomAlone(ctx, n, count)
-	case r.hasRoom(n, count):
+	case r.hasRoom(n, count, nil):
 		return n, nil
 	}
 	return r.waitForRoom(ctx, n, count)
@@ -36,7 +36,7 @@ func (r *Ring[T]) makeRoomAlone(ctx context.Context, n int64, count int) (_ int6
 	}
 	r.freeze()
 	r.limit = math.MinInt64
-	if !r.hasRoom(n, count) {
+	if !r.hasRoom(n, count, nil) {
 		if _, err = r.waitForRoom(ctx, n, count); err != nil {
 			return 0, err
 		}
@@ -95,11 +95,18 @@ func (r *Ring[T]) waitForRoom(ctx context.Context, n int64, count int) (_ int64,
 	defer func() { // also if ctx panics
 		g.blocked = slices.DeleteFunc(g.blocked, func(b *sleeper) bool { return b == s })
 		g.spare = append(g.spare, s)
+		if g.turn == s {
+			g.turn = nil
+			g.room.Wake()
+		}
 		if !room {
 			r.thaw(s.end)
 		}
 	}()
-	for !r.ended.Load() && !r.hasRoom(s.end, count) {
+	for !r.ended.Load() && !r.hasRoom(s.end, count, s) {
+		if !r.single && g.turn == nil && g.blocked[0] == s && time.Since(s.since) >= patience {
+			g.turn, r.limit = s, math.MinInt64
+		}
 		if err := r.sleep(ctx, s, count); err != nil {
 			return 0, err
 		}
@@ -116,7 +123,7 @@ func (r *Ring[T]) sleep(ctx context.Context, s *sleeper, count int) error {
 	g := r.gates
 	r.thaw(s.end)
 	runtime.Gosched() // once, as readers do: often they make room for less than parking costs
-	if s.end = r.freeze(); r.ended.Load() || r.hasRoom(s.end, count) {
+	if s.end = r.freeze(); r.ended.Load() || r.hasRoom(s.end, count, s) {
 		return nil
 	}
 	g.room.Park(&s.parking, &s.waiter)
@@ -125,7 +132,7 @@ func (r *Ring[T]) sleep(ctx context.Context, s *sleeper, count int) error {
 		s.waiter.Clear()
 	}()
 	g.arm()
-	if r.hasRoom(s.end, count) { // after arm: a reader that moved before owes nothing, and will not wake us
+	if r.hasRoom(s.end, count, s) { // after arm: a reader that moved before owes nothing, and will not wake us
 		return nil
 	}
 	r.thaw(s.end)
@@ -141,16 +148,42 @@ func (g *gates) wakeable() (s *sleeper) {
 	return new(sleeper)
 }
 
-// hasRoom reports whether count values fit at n, after a look at the readers if they did not when we last looked.
-func (r *Ring[T]) hasRoom(n int64, count int) bool {
+// lengthen has the tail locked for long, and reports whether there is room for count values still. The caller has locked it at n, and
+// found room. Nobody takes that meanwhile; only a cursor that is opened or moved back may.
+func (r *Ring[T]) lengthen(n int64, count int) (_ int64, ok bool) {
+	g := r.gates
+	s := g.wakeable()
+	g.turn, r.limit = s, math.MinInt64
+	r.tail.Unlock(n)
+	n = r.tail.LockLong()
+	ok = !r.ended.Load() && r.hasRoom(n, count, s)
+	g.turn, g.spare = nil, append(g.spare, s)
+	g.room.Wake()
+	if !ok {
+		r.tail.UnlockLong(n)
+	}
+	return n, ok
+}
+
+// hasRoom reports whether count values fit at n, after a look at the readers if they did not when we last looked, and it is no
+// other's turn than that of s.
+func (r *Ring[T]) hasRoom(n int64, count int, s *sleeper) bool {
 	if n+int64(count) <= r.limit {
 		return true
 	}
-	r.limit = math.MaxInt64
-	if slowest := r.gates.slowest(); slowest < math.MaxInt64 {
-		r.limit = slowest + r.size
+	turn := r.gates.turn
+	if turn != nil && turn != s {
+		return false
 	}
-	return n+int64(count) <= r.limit
+	limit := int64(math.MaxInt64)
+	if slowest := r.gates.slowest(); slowest < math.MaxInt64 {
+		limit = slowest + r.size
+	}
+	has := n+int64(count) <= limit
+	if has || turn == nil {
+		r.limit = limit
+	}
+	return has
 }
 
 // makeRoomFor is makeRoom for any count. Overwrite needs none.

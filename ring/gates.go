@@ -25,6 +25,9 @@ import (
 //   - A writer looks for room once more when it is armed: a reader that moved before that owes nothing.
 //   - A writer parks before it looks at armed, and whoever clears armed wakes after that: so one that finds it set is
 //     woken too, and arms again if it needs more room.
+//   - One writer at a time may have its turn, the one that has waited the longest, once that is patience. Until it has its room,
+//     or gives up, the others find none, limit being the least number so that all of them look; then it wakes them, as the
+//     readers may have moved for the last time. AppendFunc takes it too, while it has found room and locks the tail for long.
 //   - Where a position falls (a cursor is opened or seeks back) other gates may be the slowest now: all debts are
 //     forgiven, and the writers arm again.
 //
@@ -55,7 +58,12 @@ type gates struct {
 	// Guarded by the freeze.
 	blocked []*sleeper // writers that wait for room, the first to do so first
 	spare   []*sleeper
+	turn    *sleeper // the one of blocked that all others let go first; nil: whoever finds room takes it
 }
+
+// patience is how long a writer waits for others who find room for theirs before it does. Then it has its turn: an append of many
+// values would wait for ever beside small ones.
+const patience = time.Millisecond
 
 // A sleeper is what a writer needs to sleep; kept for the next one, so that blocking allocates nothing.
 type sleeper struct {
