@@ -133,7 +133,9 @@ func (c *Cursor[T]) Seek(p Position) error {
 	return nil
 }
 
-// Lag returns how many values were appended that this cursor has not read yet, gaps that it has not come to included.
+// Lag returns how many values were appended that this cursor has not read yet, gaps that it has not come to included. Like
+// Offset and Missed it is for the goroutine that reads, and not while Chan feeds a channel: to show it elsewhere, have that
+// goroutine store it in an atomic.
 func (c *Cursor[T]) Lag() int64 {
 	_, next := c.r.Bounds()
 	return int64(max(0, next-c.Offset()))

@@ -107,7 +107,7 @@ func (c *Cursor[T]) TryBatch() (batch []T, err error) {
 }
 
 // Values is [Cursor.All] for functions that take an iter.Seq, such as slices.Collect. The sequence ends at the first
-// error, a gap included; err then says why, and is nil if the source ended or the loop was left. Ranging again goes on
+// error, a gap included; err then says why, and is nil if the source ended, the cursor was closed or the loop was left. Ranging again goes on
 // behind a gap.
 func (c *Cursor[T]) Values(ctx context.Context) (values iter.Seq[T], err func() error) {
 	var why error

@@ -60,21 +60,26 @@ func ExamplePolicy() {
 // A later stage sees only what an earlier one has finished, because it reads from the ring that the earlier one appends to.
 // Gated rings pass the back pressure on, up to the first writer.
 func ExampleRing_stages() {
-	ctx := context.Background()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
 	raw := ring.New[int](64, ring.Options{Policy: ring.Gated})
 	squared := ring.New[int](64, ring.Options{Policy: ring.Gated})
 	in, out := raw.Cursor(sluice.Oldest()), squared.Cursor(sluice.Oldest())
 	defer out.Close()
 
 	go func() { // the earlier stage
-		defer squared.Close()
 		defer in.Close()
 		for v, err := range in.All(ctx) {
+			if err == nil {
+				_, err = squared.Append(ctx, v*v)
+			}
 			if err != nil {
+				cancel(err) // whoever appends to raw need not go on
+				squared.CloseWithError(err)
 				return
 			}
-			squared.Append(ctx, v*v)
 		}
+		squared.Close()
 	}()
 	raw.AppendAll(ctx, []int{1, 2, 3})
 	raw.Close()

@@ -78,7 +78,7 @@ func (g *gatedReader[T]) Poll() ([]T, error) {
 	ended := r.ended.Load()
 	count := r.tail.Next() - g.off
 	if count == 0 {
-		return nil, endIf(ended)
+		return nil, r.endIf(ended)
 	}
 	i := g.off & r.mask
 	count = min(count, r.mask+1-i, max(1, r.size/4)) // a quarter at most, so that writers hear of progress in time

@@ -145,7 +145,7 @@ func (l *lappedReader[T]) Poll() ([]T, error) {
 		next := r.tail.Next()
 		if l.off >= next {
 			l.leave() // a reader that waits holds nothing; not in Wait, where Close may come
-			return nil, endIf(ended)
+			return nil, r.endIf(ended)
 		}
 		if first := r.firstAt(next); l.off < first {
 			lag := &sluice.LagError{From: sluice.Offset(l.off), To: sluice.Offset(first)}

@@ -91,9 +91,10 @@ func (w *waiting[T]) close() bool {
 	return true
 }
 
-func endIf(ended bool) error {
+// endIf returns how the ring ended, if it has.
+func (r *Ring[T]) endIf(ended bool) error {
 	if ended {
-		return sluice.ErrClosed
+		return r.why
 	}
 	return nil
 }

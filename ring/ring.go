@@ -24,6 +24,17 @@ const (
 	Gated
 )
 
+// String returns the name.
+func (p Policy) String() string {
+	switch p {
+	case Overwrite:
+		return "Overwrite"
+	case Gated:
+		return "Gated"
+	}
+	return fmt.Sprintf("Policy(%d)", int(p))
+}
+
 // Options of a ring. The zero Options is a ring that overwrites.
 type Options struct {
 	// Policy is Overwrite by default.
@@ -49,9 +60,11 @@ type Ring[T any] struct {
 	chunks *chunks[T] // Overwrite
 	gates  *gates     // Gated
 
-	// ended is set under the tail's lock, behind every append; a reader loads it before tail, so one that sees the end
-	// sees all values too. It lies with the constants, and not where readers that park write.
+	// ended is set under the tail's lock, behind every append, and why before it, which is constant from then on; a reader loads
+	// ended before tail, so one that sees the end sees all values too, and why. They lie with the constants, and not where
+	// readers that park write.
 	ended atomic.Bool
+	why   error
 
 	_ [64]byte // readers load tail all the time, and nothing else shall lie in its line
 
@@ -77,14 +90,16 @@ type Ring[T any] struct {
 	floor atomic.Int64
 }
 
+const maxCapacity = 1 << 28
+
 // New returns an empty ring that keeps at least the last capacity values; [Ring.Bounds] says how many. It panics if
-// capacity is less than 1. Memory, at once or (Overwrite) as it fills: capacity rounded up to a power of two, at least 2
+// capacity is less than 1 or more than 1<<28. Memory, at once or (Overwrite) as it fills: capacity rounded up to a power of two, at least 2
 // (Gated; twice that with SingleWriter), or to chunks of at most 128 values, and one chunk (Overwrite).
 func New[T any](capacity int, o Options) *Ring[T] { return newAt[T](capacity, o, 0) }
 
 func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
-	if capacity < 1 {
-		panic(fmt.Sprintf("ring: capacity must be at least 1, got %d", capacity))
+	if capacity < 1 || capacity > maxCapacity {
+		panic(fmt.Sprintf("ring: capacity must be at least 1 and at most %d, got %d", maxCapacity, capacity))
 	}
 	r := &Ring[T]{policy: o.Policy, single: o.SingleWriter, start: start}
 	switch o.Policy {
@@ -102,14 +117,14 @@ func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 		r.mask, r.limit = slots-1, math.MaxInt64
 		r.gates = new(gates)
 	default:
-		panic(fmt.Sprintf("ring: policy must be Overwrite or Gated, got %d", o.Policy))
+		panic(fmt.Sprintf("ring: policy must be Overwrite or Gated, got %v", o.Policy))
 	}
 	r.tail.Init(start, o.SingleWriter)
 	return r
 }
 
 // Append adds v and returns its offset. Overwrite: it never waits for a reader and does not look at ctx. Gated: if the
-// slowest cursor has no room it waits until it has, or returns context.Cause(ctx).
+// slowest cursor has no room it waits until it has, or returns context.Cause(ctx); a nil ctx panics then.
 //
 // Cost: two atomic read-modify-writes (SingleWriter: one) and two loads, no allocation (Overwrite: none in steady state); see
 // BenchmarkAppend.
@@ -142,7 +157,8 @@ func (r *Ring[T]) appendSlow(ctx context.Context, v T, n int64, locked bool) (_ 
 }
 
 // AppendAll adds all values of vs at consecutive offsets and returns the first of them. On a gated ring vs must fit, and all
-// of it waits until there is room for all; more values than the ring holds are an error, with nothing appended.
+// of it waits until there is room for all; more values than the ring holds are an error, with nothing appended. Smaller appends may
+// find room before it, until it has waited for a millisecond: then it has its turn.
 func (r *Ring[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) {
 	n := r.tail.Lock()
 	if dst := r.slotsAt(n, len(vs)); dst != nil {
@@ -159,9 +175,11 @@ func (r *Ring[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) 
 	return sluice.Offset(n), nil
 }
 
-// AppendFunc adds n values at consecutive offsets that fill writes in place: for large T, where passing them would copy. It
+// AppendFunc adds n values at consecutive offsets that fill writes in place: for large T, where passing them would copy. Read
+// such values with Batches, as other loops copy each. It
 // returns the first offset. fill is called once, with n slots that hold old values: it must set each of them, and must not
-// keep dst or use the ring; other writers wait meanwhile. If fill panics, nothing was appended, but a gated ring (unless it has
+// keep dst, use the ring, or wait for anything: meanwhile other appends, whatever their contexts say, and Close wait, and on a
+// gated ring Cursor, Seek and Stats. If fill panics, nothing was appended, but a gated ring (unless it has
 // a single writer) has lost up to n of the oldest values, which every cursor had read: one that goes back for them gets a
 // *[sluice.LagError]. A negative n
 // panics; else the rules are those of [Ring.AppendAll].
@@ -211,7 +229,7 @@ func (r *Ring[T]) lockLong(ctx context.Context, count int) (int64, error) {
 	}
 	for {
 		n := r.tail.LockLong()
-		if !r.ended.Load() && (r.policy == Overwrite || int64(count) <= r.size && r.hasRoom(n, count)) {
+		if !r.ended.Load() && (r.policy == Overwrite || int64(count) <= r.size && r.hasRoom(n, count, nil)) {
 			return n, nil
 		}
 		r.tail.Shorten() // nobody sleeps with it
@@ -219,7 +237,9 @@ func (r *Ring[T]) lockLong(ctx context.Context, count int) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		r.tail.Unlock(n)
+		if n, ok := r.lengthen(n, count); ok {
+			return n, nil
+		}
 	}
 }
 
@@ -300,10 +320,26 @@ func (r *Ring[T]) Cursor(p sluice.Position) *sluice.Cursor[T] {
 
 // Close ends the ring: appends fail, one that waits included (but see Options.SingleWriter); readers get what is retained and then the end. It always
 // returns nil.
-func (r *Ring[T]) Close() error {
+func (r *Ring[T]) Close() error { return r.CloseWithError(nil) }
+
+// CloseWithError ends the ring with an error, as [io.PipeWriter.CloseWithError] does: readers, late ones too, get what is
+// retained and then err, so that a writer that failed never looks as if it were done. A nil err, or [sluice.ErrClosed], is
+// Close. On a ring that has ended already it does nothing. Appends get [sluice.ErrClosed]. It always returns nil.
+//
+// If err is itself a [sluice.Gap] readers get an error that wraps it: to them it is no gap of this ring, but final.
+func (r *Ring[T]) CloseWithError(err error) error {
+	switch _, gap := err.(sluice.Gap); {
+	case err == nil:
+		err = sluice.ErrClosed
+	case gap:
+		err = fmt.Errorf("ring: the writer failed: %w", err)
+	}
 	n := r.tail.Lock()
-	r.ended.Store(true)
-	r.limit = math.MinInt64
+	if !r.ended.Load() {
+		r.why = err
+		r.ended.Store(true)
+		r.limit = math.MinInt64
+	}
 	r.tail.Unlock(n)
 	r.wake()
 	if r.policy == Gated {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -83,9 +85,10 @@ func TestCapacityAndBounds(t *testing.T) {
 
 func TestMisusePanics(t *testing.T) {
 	for want, call := range map[string]func(){
-		"capacity must be at least 1, got 0":         func() { ring.New[int](0, ring.Options{}) },
-		"capacity must be at least 1, got -5":        func() { ring.New[int](-5, ring.Options{Policy: ring.Gated}) },
-		"policy must be Overwrite or Gated, got 7":   func() { ring.New[int](1, ring.Options{Policy: 7}) },
+		"at least 1 and at most 268435456, got 0":    func() { ring.New[int](0, ring.Options{}) },
+		"at least 1 and at most 268435456, got -5":   func() { ring.New[int](-5, ring.Options{Policy: ring.Gated}) },
+		"at most 268435456, got 268435457":           func() { ring.New[int](1<<28+1, ring.Options{}) },
+		"must be Overwrite or Gated, got Policy(7)":  func() { ring.New[int](1, ring.Options{Policy: 7}) },
 		"AppendFunc needs at least 0 values, got -1": func() { ring.New[int](1, ring.Options{}).AppendFunc(context.Background(), -1, nil) },
 	} {
 		func() {
@@ -284,4 +287,43 @@ func TestCloseWakesEverybody(t *testing.T) {
 			t.Errorf("Append() = _, %v, want ErrClosed", err)
 		}
 	})
+}
+
+// A writer that failed does not look as if it were done: readers, late ones too, get its error behind the last value, once.
+func TestCloseWithError(t *testing.T) {
+	broken := errors.New("upstream broke")
+	for name, o := range policies {
+		t.Run(name, func(t *testing.T) {
+			for want, end := range map[error]func(*ring.Ring[int]) error{
+				broken: func(r *ring.Ring[int]) error {
+					return errors.Join(r.CloseWithError(broken), r.CloseWithError(io.EOF), r.Close())
+				},
+				nil: func(r *ring.Ring[int]) error { return errors.Join(r.CloseWithError(nil), r.CloseWithError(broken)) },
+			} {
+				r := ring.New[int](8, o)
+				early := r.Cursor(sluice.Oldest())
+				appendN(t, r, 3)
+				if err := end(r); err != nil {
+					t.Errorf("CloseWithError() = %v", err)
+				}
+				for _, c := range []*sluice.Cursor[int]{early, r.Cursor(sluice.Oldest())} {
+					defer c.Close()
+					values, err := c.Values(t.Context())
+					if got := slices.Collect(values); len(got) != 3 || err() != want {
+						t.Errorf("got %v and %v, want 3 values and %v", got, err(), want)
+					}
+				}
+				if _, err := r.Append(t.Context(), 1); err != sluice.ErrClosed {
+					t.Errorf("Append() = %v, want ErrClosed", err)
+				}
+			}
+		})
+	}
+	r := ring.New[int](8, ring.Options{})
+	r.CloseWithError(&sluice.LagError{From: 1, To: 2})
+	c := r.Cursor(sluice.Oldest()).SkipGaps()
+	defer c.Close()
+	if _, err := c.Next(t.Context()); !errors.As(err, new(*sluice.LagError)) || c.Missed() != 0 {
+		t.Errorf("Next() = %v, missed %d, want the lag that the writer had, as the end", err, c.Missed())
+	}
 }

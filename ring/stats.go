@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluice-go/sluice"
@@ -29,7 +30,7 @@ type Stats struct {
 type CursorStats struct {
 	Offset sluice.Offset // everything below was consumed; a batch that was lent counts once the next one is asked for
 	Lag    int64         // the values that it holds for itself: Next - Offset; with SingleWriter up to twice the ring's size
-	Opened string        // where Cursor was called: function, file and line
+	Opened string        // where Cursor, or a hub's Subscribe, was called: function, file and line. Those of one line look alike
 }
 
 // Stats returns a snapshot, to find out for example which cursor holds a writer back. It costs time for each open cursor, and
@@ -64,8 +65,14 @@ func (r *Ring[T]) Stats() Stats {
 	return s
 }
 
-// caller names the innermost frame of a call stack.
+// caller names the innermost frame of a call stack that is not in package topic, whose subscriptions open cursors.
 func caller(stack []uintptr) string {
-	f, _ := runtime.CallersFrames(stack).Next()
+	frames := runtime.CallersFrames(stack)
+	f, more := frames.Next()
+	for more && strings.HasPrefix(f.Function, topics) {
+		f, more = frames.Next()
+	}
 	return fmt.Sprintf("%s (%s:%d)", f.Function, f.File, f.Line)
 }
+
+const topics = "github.com/sluice-go/sluice/topic."
