@@ -60,11 +60,9 @@ type Ring[T any] struct {
 	chunks *chunks[T] // Overwrite
 	gates  *gates     // Gated
 
-	// ended is set under the tail's lock, behind every append, and why before it, which is constant from then on; a reader loads
-	// ended before tail, so one that sees the end sees all values too, and why. They lie with the constants, and not where
-	// readers that park write.
+	// ended is set under the tail's lock, behind every append; a reader loads it before tail, so one that sees the end
+	// sees all values too. It lies with the constants, which fit in one cache line, and not where readers that park write.
 	ended atomic.Bool
-	why   error
 
 	_ [64]byte // readers load tail all the time, and nothing else shall lie in its line
 
@@ -88,6 +86,9 @@ type Ring[T any] struct {
 	// floor is behind the values that a panic of AppendFunc's fill destroyed, on a gated ring. Stored under the tail's
 	// lock.
 	floor atomic.Int64
+
+	// why is what readers get at the end. It is stored before ended, and constant from then on.
+	why error
 }
 
 const maxCapacity = 1 << 28
