@@ -301,3 +301,12 @@ func Roll[T any](q *DiskQueue[T]) error {
 	defer q.w.writing.Unlock()
 	return q.w.rollNow()
 }
+
+// SegmentID returns the id that a segment file's header says.
+func SegmentID(file []byte) uint64 {
+	h, err := parseHeader(file)
+	if err != nil {
+		panic(err)
+	}
+	return h.id
+}
