@@ -46,7 +46,7 @@ func (f *follower) scan() error {
 // see takes up what a sync point says.
 func (f *follower) see(p syncPoint) {
 	f.epoch.Store(p.epoch)
-	f.durable = p.durability == Durable && !p.closed
+	f.durable = p.durability == Durable
 	end := p.next
 	if f.durable {
 		end = p.synced
