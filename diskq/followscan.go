@@ -26,7 +26,7 @@ func (f *follower) scan() error {
 			continue
 		case fr.kind == kindSync, fr.kind == kindFooter:
 			if p, ok := parseSync(fr.payload); ok {
-				f.off = max(f.off, p.next)
+				f.off = p.next
 				f.see(p)
 				f.mark(p)
 			}
