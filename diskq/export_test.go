@@ -310,3 +310,10 @@ func SegmentID(file []byte) uint64 {
 	}
 	return h.id
 }
+
+// SealAll seals what is complete, as the keeper does.
+func SealAll[T any](q *DiskQueue[T]) error {
+	q.w.syncing.Lock()
+	defer q.w.syncing.Unlock()
+	return q.w.sealAll()
+}

@@ -17,7 +17,8 @@ import (
 var _ sluice.Source[[]byte] = (*Reader[[]byte])(nil)
 
 // ErrCutBack is what a [Reader]'s cursors get when a crash took back values that the Reader had already given out, so that
-// their offsets are given again. Open another Reader. Compare with errors.Is.
+// their offsets are given again. Open another Reader. Compare with errors.Is. An append that failed when the Reader had just seen
+// its value can do it too, if a segment begins there next.
 var ErrCutBack = errors.New("diskq: a crash took back values that had been read")
 
 // Reader follows, read-only, a queue that another process writes, or nobody. It takes no lock and changes nothing; it goes
@@ -143,14 +144,17 @@ type follower struct {
 	every time.Duration
 	epoch atomic.Uint64 // written under mu
 
-	mu     sync.Mutex
-	w      window        // stands behind the last whole frame of the last segment
-	off    sluice.Offset // of the next record there
-	torn   bool          // what lies there is not whole
-	safe   mark          // where the scan begins again if what it passed was taken back
-	seen   mark          // what is safe next
-	listed time.Time
-	err    error // final
+	mu       sync.Mutex
+	w        window        // stands behind the last whole frame of the last segment
+	off      sluice.Offset // of the next record there
+	torn     bool          // what lies there is not whole
+	hopeless extent        // where overDamage found nothing
+	safe     mark          // where the scan begins again if what it passed was taken back
+	seen     mark          // what is safe next
+	stood    int64         // where the window stands, and from when on it has
+	from     time.Time
+	listed   time.Time
+	err      error // final
 
 	durable bool // only what a sync point promises may be seen
 }
@@ -185,11 +189,13 @@ func (f *follower) open(codec string) error {
 func (f *follower) enterSegment(g *segment) error {
 	f.off = g.first
 	f.safe = mark{headerSize, g.first}
-	f.seen = f.safe
+	f.seen, f.hopeless = f.safe, extent{}
 	f.next.Store(max(f.next.Load(), int64(g.first))) // what lies before is complete
 	if err := f.w.enter(g, headerSize); err != nil {
 		return err
 	}
+	g.mu.Lock() // if the header was not whole yet, one who asks Since may just be reading it
+	defer g.mu.Unlock()
 	if g.head != nil {
 		f.epoch.Store(g.head.epoch)
 	}
@@ -205,6 +211,9 @@ func (f *follower) refresh(list bool) error {
 	}
 	before := f.next.Load()
 	err := f.look()
+	if f.w.pos != f.stood {
+		f.stood, f.from = f.w.pos, time.Now()
+	}
 	if err == nil && (list || f.next.Load() == before && time.Since(f.listed) >= relist) {
 		err = f.relist()
 	}

@@ -1,6 +1,10 @@
 package diskq
 
-import "github.com/sluice-go/sluice"
+import (
+	"time"
+
+	"github.com/sluice-go/sluice"
+)
 
 // scan reads the frames that are there by now. What is not whole may become so; only what a later sync point promises is
 // damage, and the reader tells it.
@@ -60,6 +64,9 @@ type mark struct {
 	off sluice.Offset
 }
 
+// An extent is a piece of a file, from there to the end that it had.
+type extent struct{ from, end int64 }
+
 // mark notes the sync point at which the window stands, if the one noted before is on stable storage for certain, as the record
 // behind it is: then nothing up to there changes any more.
 func (f *follower) mark(p syncPoint) {
@@ -69,12 +76,13 @@ func (f *follower) mark(p syncPoint) {
 }
 
 // rescan goes back to what is safe if the window may stand where no frame ever begins: behind one that was there, and was taken
-// back, because its append failed.
+// back, because its append failed. It does so once a second at most, and not where the window moves on: that may be far to read.
 func (f *follower) rescan() error {
-	extent, err := f.w.extent()
-	if err != nil || !f.torn && extent >= f.w.pos {
+	end, err := f.w.extent()
+	if err != nil || !f.torn && end >= f.w.pos || time.Since(f.from) < relist {
 		return err
 	}
+	f.from, f.hopeless = time.Now(), extent{}
 	f.off = f.safe.off
 	if err := f.w.enter(f.w.seg, f.safe.pos); err != nil {
 		return err
@@ -83,9 +91,13 @@ func (f *follower) rescan() error {
 }
 
 // overDamage moves to the next sync point that promises the record at which the window stands, and reports whether there
-// is one. If not, that record is one that is being written, and the window stays.
+// is one. If not, that record is one that is being written, and the window stays; then it looks again when there is more.
 func (f *follower) overDamage() (bool, error) {
 	from := f.w.pos
+	end, err := f.w.extent()
+	if err != nil || f.hopeless == (extent{from, end}) {
+		return false, err
+	}
 	found, err := f.w.resync(uint32(f.off - f.w.seg.first))
 	for found && err == nil {
 		fr, size, st, e := f.w.frame()
@@ -100,5 +112,6 @@ func (f *follower) overDamage() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	f.hopeless = extent{from, end}
 	return false, f.w.enter(f.w.seg, from)
 }

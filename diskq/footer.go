@@ -14,6 +14,11 @@ type place struct {
 	time  time.Time
 }
 
+// near reports whether p, behind last, is no entry of its own.
+func (p place) near(last place) bool {
+	return p.pos-last.pos < pointEvery && p.time.Sub(last.time) < time.Second/2
+}
+
 // A footer is the payload of the last frame of a sealed segment: a sync point, and the index. Behind the frame stands the
 // trailer, which says where it begins.
 type footer struct {

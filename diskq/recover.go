@@ -183,7 +183,7 @@ func (w *writer) recover(tail tailState) error {
 	case last.id == 0:
 		w.epoch.Store(w.o.draw())
 		w.recovery.NewEpoch = true
-	case tail == gapTail, seen && !closed: // somebody may have seen what is lost
+	case tail == gapTail, tail == laterTail && last.tail, seen && !closed: // somebody may have seen what is lost
 		w.epoch.Store(nextEpoch(last.epoch, next))
 		w.recovery.NewEpoch = true
 	}
@@ -325,7 +325,7 @@ func (w *writer) makeLocked() error {
 func trimPlaces(places []place, pos int64) []place {
 	var kept []place
 	for _, p := range places {
-		if n := len(kept); p.pos < pos && (n == 0 || p.pos-kept[n-1].pos >= pointEvery) {
+		if n := len(kept); p.pos < pos && (n == 0 || !p.near(kept[n-1])) {
 			kept = append(kept, p)
 		}
 	}

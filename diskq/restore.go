@@ -16,6 +16,7 @@ const (
 	noTail    tailState = iota // none, or not all of it
 	wholeTail                  // all that it should hold is in the segments now
 	gapTail                    // it says that something is missing
+	laterTail                  // it says that a segment is missing, if it is of the last session: then the last sync point tells of it
 )
 
 // restore finishes what a process that was killed had begun: it writes to last, the last segment, what lies in the TAIL and not
@@ -35,7 +36,7 @@ func (w *writer) restore(last *segment) (state tailState, err error) {
 		state = noTail
 		data = append(data, make([]byte, 2*size-len(data))...)
 	}
-	missing := false
+	missing, later := false, false
 	for data = data[:2*size]; len(data) > 0; data = data[size:] {
 		h, ok, err := parseHalf(data)
 		switch {
@@ -44,7 +45,7 @@ func (w *writer) restore(last *segment) (state tailState, err error) {
 		case !ok && !unused(data):
 			state = noTail
 		case ok && h.first > last.first && h.boot == w.boot && w.boot != 0:
-			missing = true
+			later = true
 		case ok && h.first == last.first:
 			gap, err := w.restoreHalf(h, last, data[halfHeader:size])
 			if err != nil && (h.boot == w.boot || w.boot == 0) {
@@ -53,8 +54,11 @@ func (w *writer) restore(last *segment) (state tailState, err error) {
 			missing = missing || gap
 		}
 	}
-	if missing {
+	switch {
+	case missing:
 		return gapTail, nil
+	case later:
+		return laterTail, nil
 	}
 	return state, nil
 }

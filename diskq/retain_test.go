@@ -219,6 +219,31 @@ func TestSince(t *testing.T) {
 	})
 }
 
+// What Since knows is still known behind a crash.
+func TestSinceBehindACrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{})
+		start := time.Now()
+		for i := range 100 {
+			add(t, q, value(i))
+			time.Sleep(10 * time.Second)
+		}
+		m = m.Kill()
+		for range 2 {
+			q = open(t, m, diskq.Options{})
+			for i := range 100 {
+				c := q.Cursor(q.Since(start.Add(time.Duration(i) * 10 * time.Second)))
+				if off := int(c.Offset()); off > i || off < i-1 {
+					t.Errorf("Since() of value %d is %d, want at most one before it", i, off)
+				}
+				c.Close()
+			}
+			must(t, q.Close())
+		}
+	})
+}
+
 // While something is appended the places that Since knows are a sync apart: not two, though syncs never come exactly in time.
 func TestSinceBetweenSyncs(t *testing.T) {
 	for every, most := range map[time.Duration]time.Duration{

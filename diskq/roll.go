@@ -62,7 +62,7 @@ func (w *writer) rollLocked() error {
 	w.old = append(w.old, &oldSegment{
 		g: last, file: w.file, end: w.endLocked(), next: w.n, head: *last.head, time: w.now, saved: !w.unsaved,
 	})
-	last.size.Store(w.endLocked() + footerRoom(w.endLocked())) // until it is sealed
+	last.size.Store(w.endLocked() + w.footerLocked(w.endLocked())) // until it is sealed
 	w.others += last.size.Load()
 	w.adoptLocked(g, f, int64(len(b)))
 	w.newName, w.unsaved = true, true

@@ -122,9 +122,9 @@ func (w *writer) sealAll() error {
 			w.mu.Unlock()
 			return nil
 		}
-		o := w.old[0]
+		o, newName := w.old[0], w.newName
 		w.mu.Unlock()
-		if o.file != nil && !o.saved { // it became complete since
+		if newName || o.file != nil && !o.saved { // it became complete since, and its footer says that the next one is there
 			if err := w.syncHeld(); err != nil {
 				return err
 			}

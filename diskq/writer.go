@@ -135,13 +135,22 @@ func (w *writer) fitsSegmentLocked(size, records int) bool {
 }
 
 func (w *writer) fitsQueueLocked(size int) bool {
+	if w.o.MaxBytes == 0 {
+		return true
+	}
 	end := w.endLocked() + int64(size+pointSize)
-	return w.o.MaxBytes == 0 || w.others+end+footerRoom(end)+headerSize+pointSize <= w.o.MaxBytes
+	return w.others+end+w.footerLocked(end)+headerSize+pointSize <= w.o.MaxBytes
 }
 
-// footerRoom is about how large the footer of a segment of that size is.
+// footerRoom is about how large the footer of a segment of that size is, which is written at once.
 func footerRoom(size int64) int64 {
 	return frameHeader + syncSize + 4 + placeSize*(2+size/pointEvery) + trailerSize
+}
+
+// footerLocked is about how large the footer of the last segment is when that has that size. A slow queue has more places than a
+// fast one, by their time. (They are changed under mu too.)
+func (w *writer) footerLocked(size int64) int64 {
+	return max(footerRoom(size), footerRoom(0)+placeSize*int64(len(w.b.seg.places)))
 }
 
 // endLocked returns where in the last segment the next frame goes.
@@ -219,7 +228,7 @@ func (s *segment) note(p place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.places); n > 0 {
-		if last := s.places[n-1]; p.pos-last.pos < pointEvery && p.time.Sub(last.time) < time.Second/2 {
+		if p.near(s.places[n-1]) {
 			return
 		}
 	}
