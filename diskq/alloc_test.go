@@ -90,3 +90,27 @@ func TestBytesMayBeKept(t *testing.T) {
 		}
 	}
 }
+
+// A reader that comes across a value larger than a block now and then keeps the memory that it has for them.
+func TestReadingLargeValuesAllocatesNothing(t *testing.T) {
+	q, err := diskq.Open(dir, diskq.LentBytes(), diskq.On(diskq.Options{Durability: diskq.Buffered}, newMem()))
+	must(t, err)
+	defer q.Close()
+	small, large := []byte("small"), make([]byte, 300<<10)
+	for range 12 {
+		_, err := q.AppendAll(ctxBackground, [][]byte{small, large})
+		must(t, err)
+	}
+	c := q.Cursor(sluice.Oldest())
+	defer c.Close()
+	next := func() {
+		if _, err := c.Next(ctxBackground); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next()
+	next()
+	if got := testing.AllocsPerRun(20, next); got != 0 {
+		t.Errorf("Next allocates %v times, want 0", got)
+	}
+}

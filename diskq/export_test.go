@@ -302,6 +302,15 @@ func Roll[T any](q *DiskQueue[T]) error {
 	return q.w.rollNow()
 }
 
+// SegmentID returns the id that a segment file's header says.
+func SegmentID(file []byte) uint64 {
+	h, err := parseHeader(file)
+	if err != nil {
+		panic(err)
+	}
+	return h.id
+}
+
 // SealAll seals what is complete, as the keeper does.
 func SealAll[T any](q *DiskQueue[T]) error {
 	q.w.syncing.Lock()

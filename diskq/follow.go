@@ -338,7 +338,6 @@ func (f *follower) adopt(list []*segment, replaced bool) {
 	for i, g := range list {
 		if k := known[g.first]; k != nil {
 			k.next.Store(g.next.Load())
-			k.size.Store(g.size.Load())
 			list[i] = k
 			delete(known, g.first)
 		}

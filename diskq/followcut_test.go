@@ -96,6 +96,9 @@ func TestFollowSeesACutBackAnywhere(t *testing.T) {
 					if v, err := c.Next(ctx); !errors.Is(err, diskq.ErrCutBack) {
 						t.Errorf("Next() = %.10q, %v, want ErrCutBack", v, err)
 					}
+					if v, ok, err := c.TryNext(); !errors.Is(err, diskq.ErrCutBack) {
+						t.Errorf("TryNext() = %.10q, %v, %v behind that, want ErrCutBack for ever", v, ok, err)
+					}
 				})
 			})
 		}

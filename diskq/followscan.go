@@ -30,7 +30,7 @@ func (f *follower) scan() error {
 			continue
 		case fr.kind == kindSync, fr.kind == kindFooter:
 			if p, ok := parseSync(fr.payload); ok {
-				f.off = max(f.off, p.next)
+				f.off = p.next
 				f.see(p)
 				f.mark(p)
 			}
@@ -50,7 +50,7 @@ func (f *follower) scan() error {
 // see takes up what a sync point says.
 func (f *follower) see(p syncPoint) {
 	f.epoch.Store(p.epoch)
-	f.durable = p.durability == Durable && !p.closed
+	f.durable = p.durability == Durable
 	end := p.next
 	if f.durable {
 		end = p.synced

@@ -117,7 +117,9 @@ func (h *history) fail(c fsx.Call) error {
 // mend ends all faults, but a power cut that is on its way.
 func (h *history) mend() {
 	if !h.armed {
+		h.m.Inject(nil) // from here on nobody asks fail
 		h.fails = nil
+		h.m.Inject(h.fail)
 	}
 }
 

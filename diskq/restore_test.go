@@ -300,3 +300,39 @@ func TestCopyWithoutRoomOfAnUnknownBoot(t *testing.T) {
 		t.Errorf("Open() = %v, want ENOSPC", err)
 	}
 }
+
+// Values are in the segment when the system says so: an error that comes late, as from a server, is one too.
+func TestRestoreThatCantBeClosed(t *testing.T) {
+	m := diskWith(t, killed(t, values(10)))
+	wrote := false
+	m.Inject(func(c fsx.Call) error {
+		wrote = wrote || c.Op == fsx.OpWrite && c.Name == firstSegment
+		if wrote && c.Op == fsx.OpClose && c.Name == firstSegment {
+			return syscall.EIO
+		}
+		return nil
+	})
+	_, err := diskq.Open(dir, diskq.String(), diskq.On(diskq.Options{SyncEvery: -1}, m))
+	if !errors.Is(err, syscall.EIO) || !strings.Contains(err.Error(), "TAIL") {
+		t.Errorf("Open() = %v, want EIO, and that it is about the TAIL", err)
+	}
+}
+
+// A queue that was closed stays so while no session can be begun.
+func TestClosedQueueThatCantBeWritten(t *testing.T) {
+	for _, d := range []diskq.Durability{diskq.Written, diskq.Buffered, diskq.Durable} {
+		m, o := newMem(), diskq.Options{Durability: d, SyncEvery: -1}
+		q := open(t, m, o)
+		add(t, q, value(0))
+		must(t, q.Close())
+		again := open(t, m, o)
+		m.Inject(fsx.Nth(0, syscall.EIO, fsx.OpWrite))
+		if _, err := again.Append(t.Context(), "x"); !errors.Is(err, syscall.EIO) {
+			t.Fatalf("%v: Append() = %v, want EIO", d, err)
+		}
+		again = open(t, m.Kill(), o)
+		if s := again.Stats(); !s.Recovery.Clean || s.Epoch != q.Epoch() {
+			t.Errorf("%v: Stats() = %+v, want a clean queue of epoch %d", d, s, q.Epoch())
+		}
+	}
+}

@@ -283,3 +283,77 @@ func missesOnly[T string | []byte](q *diskq.DiskQueue[T], n int, missing sluice.
 	}
 	return nil
 }
+
+// A run that is of no use, because its records are large, has no checksum, however many small ones were before it in the segment.
+func TestLargeRecordsAreNotSummed(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+	for _, vs := range [][]string{values(500), slices.Repeat([]string{strings.Repeat("large", 400)}, 5), values(1)} {
+		add(t, q, vs...)
+		must(t, q.Sync(t.Context()))
+	}
+	runs := summedRuns(t, m.Kill(), firstSegment)
+	if n := len(runs); n != 3 || !runs[1].has || runs[2].has {
+		t.Errorf("the runs are %+v, want one of small records that has a checksum, and one of large ones that has none", runs)
+	}
+}
+
+// A run that goes over the end of a block, and had to be given up there, has no checksum, though all of it were small enough.
+func TestRunGivenUpAtTheEndOfABlock(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+	for piece-diskq.End(q) > 30_000 {
+		add(t, q, value(1))
+	}
+	must(t, q.Sync(t.Context()))
+	add(t, q, strings.Repeat("large", 6000))
+	add(t, q, values(300)...)
+	must(t, q.Sync(t.Context()))
+	add(t, q, value(2))
+	must(t, q.Sync(t.Context()))
+	runs := summedRuns(t, m.Kill(), firstSegment)
+	if last := runs[len(runs)-1]; last.has || last.records != 301 || last.to-last.from > 512*301 {
+		t.Errorf("the last run is %+v, want one of 301 records, small on average, that has no checksum", last)
+	}
+}
+
+// forged returns what brings the checksum of data to zero when it is put behind.
+func forged(data []byte) (b [4]byte) {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	var step [4]int // which entries of the table come in, found backwards by their highest bytes
+	for i, want := 3, ^uint32(0); i >= 0; i-- {
+		step[i] = slices.IndexFunc(table[:], func(e uint32) bool { return e>>24 == want>>24 })
+		want = (want ^ table[step[i]]) << 8
+	}
+	at := ^crc32.Checksum(data, table)
+	for i := range b {
+		b[i] = byte(at) ^ byte(step[i])
+		at = table[step[i]] ^ at>>8
+	}
+	return b
+}
+
+// Where a sync point says no checksum, none vouches for the run: also damage that has the sum of zero is found.
+func TestDamageWithAChecksumOfZero(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{Durability: diskq.Buffered, SyncEvery: -1})
+	must(t, q.Sync(t.Context()))
+	add(t, q, slices.Repeat([]string{strings.Repeat("large", 120)}, 6)...)
+	must(t, q.Sync(t.Context()))
+	add(t, q, value(0))
+	must(t, q.Sync(t.Context()))
+	m = m.Kill()
+	runs := summedRuns(t, m, firstSegment)
+	run := runs[len(runs)-1]
+	data, err := fsx.ReadFile(m, firstSegment)
+	must(t, err)
+	sum := forged(data[run.from : run.to-4])
+	copy(data[run.to-4:], sum[:])
+	if got := crc32.Checksum(data[run.from:run.to], crc32.MakeTable(crc32.Castagnoli)); got != 0 || run.has {
+		t.Fatalf("the run is %+v, with the checksum %08x, want one that says none, and 0", run, got)
+	}
+	must(t, fsx.WriteFile(m, firstSegment, data))
+	if r, err := readAll(follow(t, m)); err != nil || len(r.gaps) != 1 || r.gaps[0].From != 5 || r.next != 7 {
+		t.Errorf("gaps %v up to %d, %v; want value 5 of 7", r.gaps, r.next, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,4 +106,72 @@ func TestSealingMakesRoom(t *testing.T) {
 		}
 		must(t, <-done)
 	})
+}
+
+// A segment whose header is damaged is not sealed by recovery: its bytes stay as they are.
+func TestDamagedHeaderIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, o := newMem(), diskq.Options{SyncEvery: -1}
+		add(t, open(t, m, o), values(10)...)
+		m = m.Kill()
+		flipAt(t, m, firstSegment, 60)
+		data, err := fsx.ReadFile(m, firstSegment)
+		must(t, err)
+		q := open(t, m, o)
+		synctest.Wait()
+		if r, err := readAll(q); err != nil || r.next != 10 || len(r.gaps) > 0 {
+			t.Errorf("the queue ends at %d, with gaps %v, %v; want 10, none, nil", r.next, r.gaps, err)
+		}
+		must(t, q.Close())
+		if kept, err := fsx.ReadFile(m, firstSegment); err != nil || string(kept) != string(data) {
+			t.Errorf("the damaged segment has %d bytes, %v, want the %d that it had", len(kept), err, len(data))
+		}
+	})
+}
+
+// A segment whose footer can't be synced is let go of once: Close says what failed, and nothing else.
+func TestSealThatCantBeSynced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMem()
+		q := open(t, m, diskq.Options{SyncEvery: -1})
+		add(t, q, value(0))
+		sealing := false
+		m.Inject(func(c fsx.Call) error {
+			sealing = sealing || c.Op == fsx.OpTruncate && c.Name == firstSegment
+			if sealing && c.Op == fsx.OpSync {
+				return syscall.EIO
+			}
+			return nil
+		})
+		must(t, diskq.Roll(q))
+		synctest.Wait()
+		if err := q.Close(); !errors.Is(err, syscall.EIO) || errors.Is(err, fs.ErrClosed) {
+			t.Errorf("Close() = %v, want EIO alone", err)
+		}
+		if n := m.Open(); n != 0 {
+			t.Errorf("%d files are open, want none", n)
+		}
+	})
+}
+
+// Who has to seal before a segment can be begun, and can't for now, is told so.
+func TestRollThatCantSeal(t *testing.T) {
+	m := newMem()
+	q := open(t, m, diskq.Options{SyncEvery: -1})
+	looks := 0
+	m.Inject(func(c fsx.Call) error {
+		if c.Op != fsx.OpSyncDir {
+			return nil
+		}
+		if looks++; looks > 1000 { // and not for ever
+			return nil
+		}
+		return syscall.EMFILE
+	})
+	for i := range diskq.MaxOld + 1 {
+		add(t, q, value(i))
+		if err := diskq.Roll(q); errors.Is(err, syscall.EMFILE) != (i == diskq.MaxOld) {
+			t.Fatalf("with %d segments that wait to be sealed another is begun: %v, want EMFILE at %d", i, err, diskq.MaxOld)
+		}
+	}
 }

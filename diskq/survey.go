@@ -92,6 +92,7 @@ func (s *segments) walk(g *segment) (*survey, error) {
 		switch f.kind {
 		case kindSync:
 			v.notePoint(f, w.pos)
+			batch, batchPos = v.end, w.pos // it stands between two appends, also where the end of the first is damaged
 		case kindFooter:
 			foot, ok := parseFooter(f.payload)
 			v.sealed = ok && len(v.holes) == 0

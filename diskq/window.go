@@ -159,7 +159,7 @@ func (w *window) makeRoom(need int) {
 	if w.small++; need > blockSize {
 		w.small = 0
 	}
-	large := len(w.buf) > blockSize && w.small > 4 && max(need, w.n-w.i) <= blockSize // it was made for a value, and no other such came
+	large := len(w.buf) > blockSize && w.small > 4 && need <= blockSize // it was made for a value, and no other such came
 	if !large && w.i+need <= len(w.buf) && w.n < len(w.buf) {
 		return
 	}
