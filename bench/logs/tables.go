@@ -50,7 +50,7 @@ func Tables(n int) []*ratio.Table {
 		durableTable(max(64, n/2000), 1),
 		durableTable(max(64, n/200), 64),
 		readTable(n, 1),
-		readTable(n, 4),
+		readTable(4*n, 4), // long enough for it to be no matter whose processor is taken away for a moment
 		liveTable(n),
 		reopenTable(n),
 	}
