@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,17 +69,16 @@ func TestFewSegmentsWaitToBeSealed(t *testing.T) {
 func TestSealingMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		syncing, free := make(chan bool), make(chan bool)
-		hold := false
+		var hold atomic.Bool
 		q := open(t, &hookFS{Mem: newMem(), before: func(op fsx.Op, name string) error {
-			if hold && op == fsx.OpSync && name == firstSegment {
-				hold = false
+			if op == fsx.OpSync && name == firstSegment && hold.CompareAndSwap(true, false) {
 				syncing <- true
 				<-free
 			}
 			return nil
 		}}, diskq.Options{SegmentBytes: 8192, MaxBytes: 12 << 10, SyncEvery: -1})
 		add(t, q, value(0))
-		hold = true
+		hold.Store(true)
 		roll(t, q)
 		<-syncing // about to seal the first segment
 		noWait, cancel := context.WithCancel(t.Context())
