@@ -16,3 +16,10 @@ func Pins[T any](r *Ring[T]) (pins int) {
 	}
 	return pins
 }
+
+// InTurn reports whether an append has its turn before all others.
+func InTurn[T any](r *Ring[T]) bool {
+	n := r.freeze()
+	defer r.thaw(n)
+	return r.gates.turn != nil
+}

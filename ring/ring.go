@@ -230,7 +230,8 @@ func (r *Ring[T]) lockLong(ctx context.Context, count int) (int64, error) {
 	}
 	for {
 		n := r.tail.LockLong()
-		if !r.ended.Load() && (r.policy == Overwrite || int64(count) <= r.size && r.hasRoom(n, count, nil)) {
+		needsNone := r.policy == Overwrite || count == 0 // nor a turn
+		if !r.ended.Load() && (needsNone || int64(count) <= r.size && r.hasRoom(n, count, nil)) {
 			return n, nil
 		}
 		r.tail.Shorten() // nobody sleeps with it

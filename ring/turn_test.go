@@ -116,3 +116,83 @@ func TestTurnIsGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// An append of no values needs no room, so it takes nobody's turn away.
+func TestAppendOfNothingLeavesTheTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring.New[int](64, ring.Options{Policy: ring.Gated})
+		cur := r.Cursor(sluice.Oldest())
+		defer cur.Close()
+		appendN(t, r, 64)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go r.AppendAll(ctx, make([]int, 64))
+		synctest.Wait()
+		time.Sleep(time.Second)
+		for range 2 { // room for some, and the writer sees that it has waited for long
+			if batch, err := cur.TryBatch(); len(batch) == 0 || err != nil {
+				t.Fatalf("TryBatch() = %v, %v", batch, err)
+			}
+		}
+		synctest.Wait()
+		if !ring.InTurn(r) {
+			t.Fatal("it is nobody's turn, want that of the large append")
+		}
+		for range 100 {
+			off, err := r.AppendFunc(t.Context(), 0, func(dst []int) {
+				if len(dst) != 0 {
+					t.Errorf("fill gets %d slots, want 0", len(dst))
+				}
+			})
+			if off != 64 || err != nil || !ring.InTurn(r) {
+				t.Fatalf("AppendFunc(0) = %d, %v and in turn: %t, want 64, nil, true", off, err, ring.InTurn(r))
+			}
+		}
+	})
+}
+
+// To wait for its turn, and to have it, allocates nothing, as any other wait.
+func TestTurnAllocatesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring.New[int](64, ring.Options{Policy: ring.Gated})
+		defer r.Close()
+		cur := r.Cursor(sluice.Oldest())
+		defer cur.Close()
+		appendN(t, r, 64)
+		vs := make([]int, 64)
+		fill := func([]int) {}
+		waits := func(add func() (sluice.Offset, error)) (turn chan struct{}) {
+			turn = make(chan struct{})
+			go func() {
+				for range turn {
+					add()
+				}
+			}()
+			return turn
+		}
+		all := waits(func() (sluice.Offset, error) { return r.AppendAll(t.Context(), vs) })
+		defer close(all)
+		inPlace := waits(func() (sluice.Offset, error) { return r.AppendFunc(t.Context(), 64, fill) })
+		defer close(inPlace)
+		turns := 0
+		run := func() {
+			for _, add := range [...]chan struct{}{all, inPlace} {
+				add <- struct{}{}
+				synctest.Wait()
+				time.Sleep(2 * time.Millisecond)
+				for range 4 { // wakes it each time
+					cur.TryBatch()
+					synctest.Wait()
+					if ring.InTurn(r) {
+						turns++
+					}
+				}
+				cur.TryBatch() // the last batch was consumed
+				synctest.Wait()
+			}
+		}
+		if got := testing.AllocsPerRun(100, run); got != 0 || turns < 400 {
+			t.Errorf("two waits allocate %v times, %d looks saw a turn, want 0 and at least 400", got, turns)
+		}
+	})
+}
