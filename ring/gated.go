@@ -149,7 +149,8 @@ func (g *gates) wakeable() (s *sleeper) {
 }
 
 // lengthen has the tail locked for long, and reports whether there is room for count values still. The caller has locked it at n, and
-// found room. Nobody takes that meanwhile; only a cursor that is opened or moved back may.
+// found room for at least one. Nobody takes that meanwhile; only a cursor that is opened or moved back may, and then the caller waits
+// anew, behind those that wait already.
 func (r *Ring[T]) lengthen(n int64, count int) (_ int64, ok bool) {
 	g := r.gates
 	s := g.wakeable()

@@ -17,7 +17,8 @@ import (
 // woken once, by the last of the readers that stand in its way: it parks on room, sets armed, and gives each gate at the
 // slowest position a debt, the next position; behind counts them. A reader that stores a position at or past its debt
 // clears it, and the one that brings behind to 0 wakes the writers, who look again. So they hear of the least room there
-// can be, and a reader that frees some slots and then stalls never keeps a writer from using them.
+// can be, and a reader that frees some slots and then stalls never keeps a writer from using them, unless they are too few for
+// the one whose turn it is.
 //
 //   - Writer: debt, then look at the position again. Reader: position, then look at the debt. So one of them sees the
 //     other, and the compare-and-swap of the debt lets exactly one of them count it.
@@ -27,7 +28,9 @@ import (
 //     woken too, and arms again if it needs more room.
 //   - One writer at a time may have its turn, the one that has waited the longest, once that is patience. Until it has its room,
 //     or gives up, the others find none, limit being the least number so that all of them look; then it wakes them, as the
-//     readers may have moved for the last time. AppendFunc takes it too, while it has found room and locks the tail for long.
+//     readers may have moved for the last time. AppendFunc takes it too, while it has found room and locks the tail for long. What
+//     needs no room, an append of no values, neither waits for a turn nor takes one.
+//   - limit is raised only while it is nobody's turn, or by the one whose turn it is, who gives that up before it thaws the ring.
 //   - Where a position falls (a cursor is opened or seeks back) other gates may be the slowest now: all debts are
 //     forgiven, and the writers arm again.
 //
@@ -58,7 +61,7 @@ type gates struct {
 	// Guarded by the freeze.
 	blocked []*sleeper // writers that wait for room, the first to do so first
 	spare   []*sleeper
-	turn    *sleeper // the one of blocked that all others let go first; nil: whoever finds room takes it
+	turn    *sleeper // the one that all others let go first, of blocked or in lengthen; nil: whoever finds room takes it
 }
 
 // patience is how long a writer waits for others who find room for theirs before it does. Then it has its turn: an append of many

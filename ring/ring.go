@@ -40,8 +40,8 @@ type Options struct {
 	// Policy is Overwrite by default.
 	Policy Policy
 
-	// SingleWriter is the caller's promise that of the calls of Append, AppendAll, AppendFunc and Close each happens before the
-	// next, whatever readers do; else they are a data race. So what ends an append that waits is its context. It makes Append
+	// SingleWriter is the caller's promise that of the calls of Append, AppendAll, AppendFunc, Close and CloseWithError each
+	// happens before the next, whatever readers do; else they are a data race. So what ends an append that waits is its context. It makes Append
 	// about 1.8 times as fast, less so where readers keep up. A gated ring then takes twice the memory, and does not wait
 	// for a cursor that is opened or moved back during an append until the next one: such a cursor may stand below Bounds
 	// for a while, and reads what is held for it all the same.
@@ -73,7 +73,8 @@ type Ring[T any] struct {
 	// What writers need; guarded by the tail's lock, or the single writer's own. The slot of offset n is slots[n&mask], for
 	// n < limit; beyond that the policy has to make room. Overwrite: slots is the newest chunk and limit its end. Gated: slots
 	// is the whole ring (twice size for a single writer) and limit is size more than the slowest cursor's position was when
-	// we last looked. Of a closed ring limit is the least number there is, so that one comparison tells all.
+	// we last looked. Of a closed ring, and while an append has its turn, limit is the least number there is, so that one comparison
+	// tells all.
 	slots   []T
 	limit   int64
 	changed atomic.Bool // Gated with SingleWriter: limit may be too high; see gates
@@ -125,7 +126,8 @@ func newAt[T any](capacity int, o Options, start int64) *Ring[T] {
 }
 
 // Append adds v and returns its offset. Overwrite: it never waits for a reader and does not look at ctx. Gated: if the
-// slowest cursor has no room it waits until it has, or returns context.Cause(ctx); a nil ctx panics then.
+// slowest cursor has no room, or another append has its turn (see [Ring.AppendAll]), it waits, or returns context.Cause(ctx); a nil
+// ctx panics then.
 //
 // Cost: two atomic read-modify-writes (SingleWriter: one) and two loads, no allocation (Overwrite: none in steady state); see
 // BenchmarkAppend.
@@ -159,7 +161,8 @@ func (r *Ring[T]) appendSlow(ctx context.Context, v T, n int64, locked bool) (_ 
 
 // AppendAll adds all values of vs at consecutive offsets and returns the first of them. On a gated ring vs must fit, and all
 // of it waits until there is room for all; more values than the ring holds are an error, with nothing appended. Smaller appends may
-// find room before it, until it has waited for a millisecond: then it has its turn.
+// find room before it, until it has waited for a millisecond and for the longest of all: then it has its turn, and all others wait
+// until it has its room or gives up, however small they are.
 func (r *Ring[T]) AppendAll(ctx context.Context, vs []T) (sluice.Offset, error) {
 	n := r.tail.Lock()
 	if dst := r.slotsAt(n, len(vs)); dst != nil {

@@ -30,7 +30,10 @@ type Stats struct {
 type CursorStats struct {
 	Offset sluice.Offset // everything below was consumed; a batch that was lent counts once the next one is asked for
 	Lag    int64         // the values that it holds for itself: Next - Offset; with SingleWriter up to twice the ring's size
-	Opened string        // where Cursor, or a hub's Subscribe, was called: function, file and line. Those of one line look alike
+
+	// Opened is where Cursor, or a hub's Subscribe, was called, or what made the topic if a subscription took it in only then:
+	// function, file and line. Those of one line look alike.
+	Opened string
 }
 
 // Stats returns a snapshot, to find out for example which cursor holds a writer back. It costs time for each open cursor, and
