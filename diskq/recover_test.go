@@ -288,15 +288,17 @@ func TestWhatIsKeptIsSynced(t *testing.T) {
 			q := open(t, m, o)
 			add(t, q, values(20)...)
 			m = m.Kill()
-			opened, cut := 0, newMem()
+			opened, cut, recovered := 0, newMem(), make(chan struct{})
 			open(t, &opening{Mem: m, before: func(name string, flag int) {
 				if name != firstSegment || flag != os.O_RDWR {
 					return
 				}
-				if opened++; opened == 2 { // to be sealed
+				if opened++; opened == 2 { // to be sealed, in the background
+					<-recovered
 					cut = m.PowerCut(seed)
 				}
 			}}, o)
+			close(recovered)
 			synctest.Wait()
 			r, err := readAll(open(t, cut, o))
 			must(t, err)
