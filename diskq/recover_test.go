@@ -261,23 +261,28 @@ func TestPowerCutWhileASegmentIsReplaced(t *testing.T) {
 		add(t, q, value(0))
 		must(t, q.Empty())
 		m = m.Kill()
-		renamed := false
-		m.Inject(func(c fsx.Call) error {
-			if renamed && c.Op == fsx.OpSync {
-				return fsx.ErrPowerCut
-			}
-			renamed = renamed || c.Op == fsx.OpRename
-			return nil
-		})
-		if dead, err := diskq.Open(dir, diskq.String(), diskq.On(o, m)); err == nil {
-			dead.Close()
-		}
+		renamed := dieBehindARename(m, o)
 		again := open(t, m.PowerCut(seed), o)
 		if _, next := again.Bounds(); next != 1 || again.Epoch() != q.Epoch() || !renamed {
 			t.Errorf("seed %d: the queue ends at %d, with the old epoch: %v, a segment was renamed: %v; want 1, true, true",
 				seed, next, again.Epoch() == q.Epoch(), renamed)
 		}
 	}
+}
+
+// dieBehindARename opens the queue, and the power goes at the first sync behind a rename. It reports whether there was one.
+func dieBehindARename(m *fsx.Mem, o diskq.Options) (renamed bool) {
+	m.Inject(func(c fsx.Call) error {
+		if renamed && c.Op == fsx.OpSync {
+			return fsx.ErrPowerCut
+		}
+		renamed = renamed || c.Op == fsx.OpRename
+		return nil
+	})
+	if dead, err := diskq.Open(dir, diskq.String(), diskq.On(o, m)); err == nil {
+		dead.Close()
+	}
+	return renamed
 }
 
 // What is kept of a queue that was not closed is on stable storage before the segment that promises it.
@@ -361,17 +366,7 @@ func TestNamesOfWhatIsKeptAreSynced(t *testing.T) {
 			roll(t, q)
 			_, next := q.Bounds()
 			m = m.Kill()
-			renamed := false
-			m.Inject(func(c fsx.Call) error {
-				if renamed && c.Op == fsx.OpSync {
-					return fsx.ErrPowerCut
-				}
-				renamed = renamed || c.Op == fsx.OpRename
-				return nil
-			})
-			if dead, err := diskq.Open(dir, diskq.String(), diskq.On(o, m)); err == nil {
-				dead.Close()
-			}
+			renamed := dieBehindARename(m, o)
 			r, err := readAll(open(t, m.PowerCut(seed), o))
 			must(t, err)
 			if r.next != next || len(r.gaps) > 0 || !renamed {
