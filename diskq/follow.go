@@ -25,8 +25,9 @@ var ErrCutBack = errors.New("diskq: a crash took back values that had been read"
 // along when the writer begins new segments and drops old ones, and when it ends and another one comes. Open one with
 // [OpenReader].
 //
-// It sees what the writer's readers see, up to 20 ms late (10 ms until it is in the files, and PollEvery): of a Durable queue only what is on stable storage, of the others what
-// has been written to the segments. What a process that was killed had not written yet it sees when the queue is opened again.
+// It sees what the writer's readers see, up to 20 ms late (10 ms until it is in the files, and PollEvery): of a Durable queue
+// only what is on stable storage, of the others what has been written to the segments. What a process that was killed had not
+// written yet it sees when the queue is opened again.
 type Reader[T any] struct {
 	f     *follower
 	codec Codec[T]

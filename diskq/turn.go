@@ -34,11 +34,12 @@ func (w *writer) makeRoom(ctx context.Context, size, records int) error {
 	return w.waitForRoom(ctx, size)
 }
 
-// fullFor says how full the queue is.
+// fullFor says how full the queue would be.
 func (w *writer) fullFor(size int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return fmt.Errorf("%w: it has %d of MaxBytes %d, and %d more are needed", ErrFull, w.others+w.endLocked(), w.o.MaxBytes, size)
+	return fmt.Errorf("%w: it has %d bytes, and with this append and what must be written behind it %d, but MaxBytes is %d",
+		ErrFull, w.others+w.endLocked(), w.bytesWithLocked(size), w.o.MaxBytes)
 }
 
 // turn is makeRoom but for the bound of the queue: it reports whether that is reached.

@@ -135,11 +135,13 @@ func (w *writer) fitsSegmentLocked(size, records int) bool {
 }
 
 func (w *writer) fitsQueueLocked(size int) bool {
-	if w.o.MaxBytes == 0 {
-		return true
-	}
+	return w.o.MaxBytes == 0 || w.bytesWithLocked(size) <= w.o.MaxBytes
+}
+
+// bytesWithLocked returns how large all segments would be with frames of that size: sealed, and with the next one begun.
+func (w *writer) bytesWithLocked(size int) int64 {
 	end := w.endLocked() + int64(size+pointSize)
-	return w.others+end+w.footerLocked(end)+headerSize+pointSize <= w.o.MaxBytes
+	return w.others + end + w.footerLocked(end) + headerSize + pointSize
 }
 
 // footerRoom is about how large the footer of a segment of that size is, which is written at once.
